@@ -1,0 +1,192 @@
+"""The contract of an analyzer: facts in, changes of findings out (DESIGN 7).
+
+- State in, fact in, changes out. Settings are fields of the frozen analyzer; everything learnt is in the state,
+  which the runner owns (one per charge point), snapshots, evicts and drops when a step fails.
+- No clock: to wait, set `state.wake_at` (ns of `clock`); `wake` is called when time has come there, before any
+  fact of that time, with `state.wake_at` reset to None. It may be served late, but never dated late.
+- A new state knows nothing, and unknown is not violated: state can begin in the middle of everything.
+- State is bounded whatever peers send, and facts may come in any order: nothing raises, or the state is lost.
+- What is open is the runner's knowledge: raising twice updates one finding, clearing what is not open is nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Generic, TypeVar
+
+import msgspec
+
+from proxy.ocpp.facts import Fact, LifeKind
+from proxy.tables import SEVERITIES
+
+SECOND: Final = 1_000_000_000
+"""ns."""
+
+Evidence = tuple[tuple[str, int], ...]
+"""(connection id, frame number) of frames that prove something."""
+
+
+class Severity(enum.IntEnum):
+    """The number is the table's (tables.SEVERITIES). Healthy traffic gives nothing above INFO."""
+
+    INFO = SEVERITIES["info"]
+    WARNING = SEVERITIES["warning"]
+    CRITICAL = SEVERITIES["critical"]
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of an analyzer's rule table. `sentence` may use {charge_point}, {what}, {observed} and {limit}."""
+
+    id: str
+    severity: Severity
+    clause: str
+    sentence: str
+
+
+class Raised(msgspec.Struct, frozen=True, gc=False):
+    """The rule is broken (again). (rule, connector, transaction, key) names the finding within a charge point.
+
+    `severity` None: the rule's. `times`: how many occurrences this adds; 0 when it only tells more about one.
+    """
+
+    rule: Rule
+    observed: str = ""
+    limit: str = ""
+    what: str = ""
+    key: str = ""
+    connector_id: int | None = None
+    transaction_id: str = ""
+    severity: Severity | None = None
+    evidence: Evidence = ()
+    times: int = 1
+
+
+class Cleared(msgspec.Struct, frozen=True, gc=False):
+    """The rule holds again. `observed` replaces the finding's when it says more (how long it took in the end)."""
+
+    rule: Rule
+    observed: str = ""
+    key: str = ""
+    connector_id: int | None = None
+    transaction_id: str = ""
+
+
+Change = Raised | Cleared
+_MESSAGE: Final = LifeKind.MESSAGE  # looking a member up on its enum costs more than the comparison
+NOTHING: Final[Sequence[Change]] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """What is asserted, as the `findings` table holds it (without batch and source, which the pipeline adds)."""
+
+    at: int
+    last_at: int
+    count: int
+    severity: Severity
+    finding_id: str
+    analyzer: str
+    rule: str
+    charge_point: str
+    connector_id: int | None
+    transaction_id: str
+    cleared_at: int | None
+    evidence: Evidence
+    observed: str
+    limit: str
+    basis: str
+    message: str
+    muted_by: str = ""
+
+
+class Life(msgspec.Struct):
+    """A charge point's signs of life, kept by the runner without any analyzer being called. -1: none yet.
+
+    An analyzer that must know of the next sign at once sets `awaits_message` / `awaits_ping`: the runner resets it
+    and gives one `LifeSeen` (to all who want that fact, so expect it unasked). Both are set on a new charge point.
+    """
+
+    message_clock: int = -1
+    message_frame: int = 0
+    message_connection: str = ""
+    ping_clock: int = -1
+    ping_frame: int = 0
+    ping_connection: str = ""
+    ping_period: int = 0
+    ping_gaps: int = 0
+    awaits_message: bool = True
+    awaits_ping: bool = True
+
+    def _saw_ping(self, connection_id: str, clock: int, frame_no: int) -> None:
+        """The learned period follows a longer distance at once and shorter ones slowly (pings come in bursts).
+
+        It is learnt within one connection, from `ping_gaps` distances.
+        """
+        if connection_id != self.ping_connection:
+            self.ping_period = self.ping_gaps = 0
+        else:
+            self.ping_gaps += 1
+            slower = self.ping_period - (self.ping_period >> 3)
+            self.ping_period = min(max(clock - self.ping_clock, slower), LONGEST_PING_PERIOD)
+        self.ping_clock = clock
+        self.ping_frame = frame_no
+        self.ping_connection = connection_id
+
+    def saw(self, kind: LifeKind, connection_id: str, clock: int, frame_no: int) -> bool:
+        """Note a sign of life; True when an analyzer waits for it. Hot: once per frame."""
+        if kind is _MESSAGE:
+            self.message_clock = clock
+            self.message_frame = frame_no
+            self.message_connection = connection_id
+            awaited, self.awaits_message = self.awaits_message, False
+            return awaited
+        self._saw_ping(connection_id, clock, frame_no)
+        awaited, self.awaits_ping = self.awaits_ping, False
+        return awaited
+
+    def await_any(self) -> None:
+        self.awaits_message = self.awaits_ping = True
+
+
+LONGEST_PING_PERIOD: Final = 600 * SECOND
+
+
+class State(msgspec.Struct):
+    """What an analyzer learnt. MessagePack must be able to hold it: numbers, strings, lists, Structs."""
+
+    wake_at: int | None = None
+
+
+S = TypeVar("S", bound=State)
+
+
+class Analyzer(ABC, Generic[S]):
+    """Subclass as a frozen dataclass; its fields are the settings, with defaults that fit any fleet."""
+
+    name: ClassVar[str]
+    wants: ClassVar[tuple[type[Fact], ...]]
+    rules: ClassVar[tuple[Rule, ...]]
+
+    @abstractmethod
+    def new_state(self) -> S: ...
+
+    @abstractmethod
+    def step(self, state: S, fact: Fact) -> Sequence[Change]:
+        """`fact` is of a type in `wants`, and must not be kept: keep its values."""
+
+    def wake(self, state: S, now: int, life: Life) -> Sequence[Change]:
+        """Time has come to `now`, the moment `state.wake_at` said."""
+        return NOTHING
+
+
+def seconds(nanoseconds: int) -> str:
+    """For `observed` and `limit`: tenths only where there are any."""
+    value = round(nanoseconds / SECOND, 1)
+    return f"{value:.0f} s" if value == int(value) else f"{value:.1f} s"

@@ -1,0 +1,1 @@
+"""ocpptap: the flight recorder for EV-charging networks."""

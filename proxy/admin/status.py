@@ -1,0 +1,56 @@
+"""What the supervisor last said of the processes, and what follows from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+State = Literal["up", "late", "starting", "down"]
+
+TRAFFIC: Final = "relay"
+"""The part that readiness is about; all others may be down and traffic does not notice (DESIGN 1)."""
+
+
+class PartStatus(msgspec.Struct, frozen=True):
+    name: str
+    part: str
+    state: State
+    starts: int
+
+
+class Reload(msgspec.Struct, frozen=True):
+    """What SIGHUP changes here: the log, nothing else."""
+
+    log_format: str = "text"
+    log_level: str = "info"
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A line on the lifeline. Fields of orders this part has no use for are not read."""
+
+    order: str
+    parts: tuple[PartStatus, ...] = ()
+    settings: Reload = Reload()
+
+
+def parse_order(line: bytes) -> Order:
+    """Raises msgspec.MsgspecError: the supervisor is of another version."""
+    return msgspec.json.decode(line, type=Order)
+
+
+class Status:
+    """Replaced as a whole by each status order."""
+
+    def __init__(self) -> None:
+        self.parts: tuple[PartStatus, ...] = ()
+
+    def ready(self) -> bool:
+        """Every relay worker is up: new charge points are served. The store's state plays no part."""
+        traffic = [part for part in self.parts if part.part == TRAFFIC]
+        return bool(traffic) and all(part.state == "up" for part in traffic)
+
+    def lines(self) -> Iterable[str]:
+        """`relay-0: up`, one line a process."""
+        return (f"{part.name}: {part.state}" for part in self.parts)

@@ -1,0 +1,1 @@
+"""Questions to the store about what passed: sessions, live tail, verification. Reads only."""

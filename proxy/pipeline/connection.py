@@ -1,0 +1,317 @@
+"""One connection: its two lanes, its conversation, and the rows they become.
+
+`frame_no` counts the rows of both directions in journal order: it is the timeline's order and, with the
+connection's id, a row's key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from proxy.heads.connection import Closed, Opened
+from proxy.heads.extensions import Deflate, negotiated_deflate, ocpp_version, subprotocol
+from proxy.names import DIRECTIONS, Direction
+from proxy.pipeline.batch import Batcher, Row
+from proxy.pipeline.chain import check_of, first_link
+from proxy.pipeline.clock import ObservedClock
+from proxy.pipeline.conversation import Conversation, ConversationState
+from proxy.pipeline.gaps import write_gap
+from proxy.pipeline.identity import Identity
+from proxy.pipeline.lane import Held, Lane, LaneState, Piece
+from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Meaning
+from proxy.wire.frames import Frame, Opaque, Part
+from proxy.wire.messages import Assembled
+
+CLOSE: Final = 8
+DAY: Final = 86_400_000_000_000
+"""ns of `clock`: an open connection's row is written again after so long."""
+_TEXT: Final = 1
+
+
+class ConnectionState(msgspec.Struct, frozen=True):
+    """Everything a connection knows, for the checkpoint."""
+
+    identity: Identity
+    opened: Opened
+    frame_no: int
+    close_code: int
+    last_at: int
+    due: int
+    lanes: tuple[LaneState, LaneState]
+    conversation: ConversationState
+
+
+class Connection:
+    """Feed it with `data`, `missed` and `close`; rows go to the batcher, messages to the conversation."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        opened: Opened,
+        time: ObservedClock,
+        batcher: Batcher,
+        conversation: Conversation,
+    ) -> None:
+        self.identity = identity
+        self.opened = opened
+        self.time = time
+        self.batcher = batcher
+        self.conversation = conversation
+        self.deflate: Deflate | None = negotiated_deflate(opened.response_head)
+        self.frame_no = 0
+        self.close_code = 0
+        self.last_at = identity.at
+        self.due = time.clock + DAY
+        uuid, name = bytes.fromhex(identity.journal), identity.connection_id
+        links = [first_link(uuid, name, direction) for direction in DIRECTIONS]
+        self.lanes = {
+            direction: Lane(direction, self.deflate, link)
+            for direction, link in zip(DIRECTIONS, links, strict=True)
+        }
+
+    # bytes in
+
+    def data(self, direction: Direction, offset: int, payload: bytes) -> None:
+        """A chunk of `direction`, from stream offset `offset` on."""
+        lane = self.lanes[direction]
+        if lane.unknown:
+            self._find(lane, offset)
+        if offset != lane.expected:
+            payload = self._aligned(lane, offset, payload)
+        start = lane.expected
+        lane.expected = start + len(payload)
+        self.last_at = self.time.at
+        for piece in lane.reader.feed(payload, start):
+            _HANDLERS[type(piece)](self, lane, piece)
+
+    def _aligned(self, lane: Lane, offset: int, payload: bytes) -> bytes:
+        """A jump forward is a hole; what was seen before is not seen again."""
+        if offset > lane.expected:
+            self.missed(lane.direction, lane.expected, offset, "hole", "stream offsets jump")
+        return payload[lane.expected - offset :]
+
+    def forget(self) -> None:
+        """Nothing is known of what passed so far: each lane begins where it is met, with a chain of its own.
+
+        Its rows' numbers must not meet those of rows written before: they go on from the monotonic clock (ns).
+        """
+        self.frame_no = self.time.mono
+        for lane in self.lanes.values():
+            lane.unknown = True
+
+    def _find(self, lane: Lane, offset: int) -> None:
+        """The first that is seen of a lane whose past is unknown: no byte is missing, but the chain begins anew."""
+        lane.unknown = False
+        if offset > 0:
+            lane.hole(offset)
+            self._gap(lane, offset, offset, "state", "the recorder's memory of this connection was lost")
+
+    def missed(self, direction: Direction, start: int, until: int, kind: str, reason: str) -> None:
+        """The bytes [start, until) of `direction` are not in the journal."""
+        lane = self.lanes[direction]
+        if lane.unknown:
+            self._find(lane, start)
+        start = max(start, lane.expected)
+        if until <= start:
+            return
+        self._flush(lane)
+        self._release(lane)
+        self._gap(lane, start, until, kind, reason)
+        lane.hole(until)
+        self.conversation.bytes_lost(direction, until - start, self.frame_no)
+
+    def _gap(self, lane: Lane, start: int, until: int, kind: str, reason: str) -> None:
+        write_gap(
+            self.batcher,
+            kind=kind,
+            reason=reason,
+            since_at=self.last_at,
+            until_at=self.time.at,
+            journal=self.identity.journal,
+            source=self.identity.source,
+            offset=start,
+            size=until - start,
+            direction=lane.direction,
+            connection=self.identity,
+            link=lane.chain.link,
+        )
+
+    def _flush(self, lane: Lane) -> None:
+        """An unfinished frame before a hole is a piece of its own: its rest will never come."""
+        rest = lane.reader.finish()
+        if rest is not None:
+            self._row(lane, rest, OPAQUE, NO_MEANING)
+
+    # pieces of a lane
+
+    def _frame(self, lane: Lane, frame: Frame) -> None:
+        lane.frames += 1
+        number = self.frame_no + 1
+        if frame.opcode >= CLOSE:
+            meaning = self._control(lane, frame, number)
+        elif frame.fin and frame.opcode == _TEXT and not frame.rsv and lane.messages.between:
+            meaning = self.conversation.message(lane.direction, frame.payload, number)
+        else:
+            meaning = self._fragment(lane, frame, number)
+        self._row(lane, frame, FRAME, meaning)
+
+    def _control(self, lane: Lane, frame: Frame, number: int) -> Meaning:
+        if frame.opcode == CLOSE:
+            if not self.close_code and len(frame.payload) >= 2:
+                self.close_code = int.from_bytes(frame.payload[:2], "big")
+        else:
+            self.conversation.ping(lane.direction, number)
+        return NO_MEANING
+
+    def _fragment(self, lane: Lane, frame: Frame, number: int) -> Meaning:
+        assembled = lane.messages.frame(frame)
+        return NO_MEANING if assembled is None else self._assembled(lane, frame, assembled, number)
+
+    def _assembled(self, lane: Lane, frame: Frame, message: Assembled, number: int) -> Meaning:
+        whole = not message.problem or message.problem == "invalid utf-8"
+        if not whole or message.truncated or message.opcode != _TEXT:
+            reason = message.problem or ("truncated" if message.truncated else "binary message")
+            meaning = self.conversation.unreadable(lane.direction, reason, number)
+        else:
+            meaning = self.conversation.message(lane.direction, message.text, number)
+        differs = message.compressed or message.fragments > 1
+        return msgspec.structs.replace(
+            meaning, text=message.text if differs else b"", truncated=int(message.truncated)
+        )
+
+    def _part(self, lane: Lane, part: Part) -> None:
+        number = self.frame_no + 1
+        if part.header:
+            lane.messages.part(part)
+            self.conversation.alive(lane.direction, number)
+        meaning = NO_MEANING
+        if part.last:
+            lane.frames += 1
+            meaning = self.conversation.unreadable(lane.direction, "frame over 1 MiB", number)
+        self._row(lane, part, PART, meaning)
+
+    def _opaque(self, lane: Lane, opaque: Opaque) -> None:
+        number = self.frame_no + 1
+        if opaque.reason:
+            lane.messages.hole()  # whatever was open will not be completed
+            self.conversation.unreadable(lane.direction, opaque.reason, number)
+        else:
+            self.conversation.alive(lane.direction, number)
+        self._row(lane, opaque, OPAQUE, Meaning(verdict=UNPARSEABLE))
+
+    # rows out
+
+    def _row(self, lane: Lane, piece: Piece, kind: int, meaning: Meaning) -> None:
+        """Count the row, and emit it unless its message is still open."""
+        self.frame_no += 1
+        if not lane.holds(Held(self.time.at, self.frame_no, kind, piece, meaning)):
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        for held in lane.release():
+            self._emit(lane, held)
+
+    def _emit(self, lane: Lane, held: Held) -> None:
+        piece = held.piece
+        link = lane.bind(piece)
+        row = self._frame_row(lane, held, link)
+        self.batcher.frame(row, len(piece.payload) + len(held.meaning.text))
+        if isinstance(piece, Frame) or (isinstance(piece, Part) and piece.last):
+            self._count(lane, piece, held.meaning)
+
+    def _count(self, lane: Lane, piece: Frame | Part, meaning: Meaning) -> None:
+        unparseable = meaning.verdict == UNPARSEABLE
+        tally = self.batcher.tally
+        tally.frame(lane.direction, piece.opcode, meaning.message_type, unparseable, len(piece.payload))
+
+    def _frame_row(self, lane: Lane, held: Held, link: bytes) -> Row:
+        """By position, in the order of tables.py["frames"]."""
+        piece, meaning, who = held.piece, held.meaning, self.identity
+        head: tuple[Any, ...]
+        if isinstance(piece, Opaque):
+            head, mask, header = (0, 0, 0, 0), 0, b""
+        else:
+            head, mask, header = (piece.opcode, piece.fin, piece.rsv, piece.masked), piece.mask, piece.header
+        return (
+            held.at,
+            self.batcher.number,
+            held.frame_no,
+            piece.offset,
+            mask,
+            check_of(link),
+            lane.direction,
+            held.kind,
+            *head,
+            meaning.message_type,
+            meaning.verdict,
+            meaning.truncated,
+            0,
+            who.connection_id,
+            who.charge_point,
+            header,
+            piece.payload,
+            meaning.text,
+            meaning.message_id,
+            meaning.action,
+            meaning.latency_us,
+            b"",
+            link if held.kind == TAIL or lane.chain.link_due else b"",
+            who.journal,
+            who.source,
+        )
+
+    # the end
+
+    def close(self, closed: Closed) -> None:
+        """The connection ended. The tail row holds what was left of each stream, maybe nothing, and the last link."""
+        for direction, flow in zip(DIRECTIONS, (closed.from_charge_point, closed.from_csms), strict=True):
+            lane = self.lanes[direction]
+            if lane.unknown:
+                self._find(lane, flow.journalled)
+            elif flow.journalled > lane.expected:
+                self.missed(direction, lane.expected, flow.journalled, "hole", "the close counts more bytes")
+            rest = lane.reader.finish() or Opaque(lane.expected, b"", "")
+            self._release(lane)
+            self.frame_no += 1
+            self._emit(lane, Held(self.time.at, self.frame_no, TAIL, rest))
+        self.conversation.closed(closed, self.frame_no)
+
+    # checkpoint
+
+    def state(self) -> ConnectionState:
+        return ConnectionState(
+            self.identity,
+            self.opened,
+            self.frame_no,
+            self.close_code,
+            self.last_at,
+            self.due,
+            (self.lanes[DIRECTIONS[0]].state(), self.lanes[DIRECTIONS[1]].state()),
+            self.conversation.state(),
+        )
+
+    def resume(self, state: ConnectionState) -> None:
+        """Continue from a checkpoint: the constructor got the same identity and heads."""
+        self.frame_no = state.frame_no
+        self.close_code = state.close_code
+        self.last_at = state.last_at
+        self.due = state.due
+        self.lanes = {
+            direction: Lane.restore(direction, self.deflate, lane)
+            for direction, lane in zip(DIRECTIONS, state.lanes, strict=True)
+        }
+        self.conversation.resume(state.conversation)
+
+
+_HANDLERS: Final[dict[type, Any]] = {
+    Frame: Connection._frame,
+    Part: Connection._part,
+    Opaque: Connection._opaque,
+}
+
+
+def version_of(opened: Opened) -> str:
+    """The OCPP version is the connection's, from the negotiated subprotocol (2.1 Part 4 3.1); '' when none was."""
+    return ocpp_version(subprotocol(opened.response_head))

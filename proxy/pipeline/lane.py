@@ -1,0 +1,109 @@
+"""One direction of one connection: bytes in, pieces of the stream out, in order, each in a chained row.
+
+The rows of a lane tile its byte stream (the bytes after the heads) without hole or overlap, except where a
+`gaps` row says so. Rows of a fragmented message, and whatever follows them in this direction, are held until the
+message is complete, because only then is it known whether a secret is in it. A message over 1 MiB or 1,000 fragments,
+or one between whose fragments so many control frames stand that 2,000 rows wait, is given up unread.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from proxy.heads.extensions import Deflate
+from proxy.names import Direction
+from proxy.pipeline.chain import Chain
+from proxy.pipeline.rows import NO_MEANING, Meaning
+from proxy.wire.frames import Frame, FrameReader, FrameReaderState, Opaque, Part, wire_bytes
+from proxy.wire.messages import MessageReader, MessageReaderState
+
+MOST_HELD_ROWS: Final = 2_000
+
+Piece = Frame | Part | Opaque
+
+
+class Held(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
+    """A row that waits for the end of its message."""
+
+    at: int
+    frame_no: int
+    kind: int
+    piece: Frame | Part | Opaque
+    meaning: Meaning = NO_MEANING
+
+
+class LaneState(msgspec.Struct, frozen=True):
+    """Everything a lane knows, for the checkpoint."""
+
+    reader: FrameReaderState
+    messages: MessageReaderState
+    chain: Chain
+    expected: int
+    frames: int
+    unknown: bool
+    held: list[Held]
+
+
+class Lane:
+    """The caller feeds bytes and hands the finished rows on; see `Connection`."""
+
+    __slots__ = ("chain", "direction", "expected", "frames", "held", "messages", "reader", "unknown")
+
+    def __init__(self, direction: Direction, deflate: Deflate | None, link: bytes) -> None:
+        self.direction = direction
+        self.reader = FrameReader(direction, deflate)
+        self.messages = MessageReader(direction, deflate)
+        self.chain = Chain(link)
+        self.expected = 0
+        self.frames = 0
+        self.unknown = False
+        self.held: list[Held] = []
+
+    def hole(self, until: int) -> None:
+        """Bytes up to stream offset `until` are missing: look for footing, believe nothing learnt before."""
+        self.expected = until
+        self.reader.hole()
+        self.messages.hole()
+
+    def holds(self, row: Held) -> bool:
+        """Queue the row; True: it has to wait for the end of a message. If too many wait the message is given up."""
+        self.held.append(row)
+        if len(self.held) >= MOST_HELD_ROWS:
+            self.messages.give_up()
+        return self.messages.open
+
+    def release(self) -> list[Held]:
+        """The rows that waited, oldest first; none waits any longer."""
+        held, self.held = self.held, []
+        return held
+
+    def bind(self, piece: Piece) -> bytes:
+        """Add a row with `piece`'s wire bytes to the chain; the row's link."""
+        if isinstance(piece, Opaque):
+            return self.chain.add(piece.payload)
+        return self.chain.add(wire_bytes(piece.header, piece.mask, piece.masked, piece.payload))
+
+    def state(self) -> LaneState:
+        return LaneState(
+            self.reader.snapshot(),
+            self.messages.snapshot(),
+            self.chain,
+            self.expected,
+            self.frames,
+            self.unknown,
+            self.held,
+        )
+
+    @classmethod
+    def restore(cls, direction: Direction, deflate: Deflate | None, state: LaneState) -> Lane:
+        lane = cls(direction, deflate, state.chain.link)
+        lane.reader = FrameReader.restore(direction, deflate, state.reader)
+        lane.messages = MessageReader.restore(direction, deflate, state.messages)
+        lane.chain = state.chain
+        lane.expected = state.expected
+        lane.frames = state.frames
+        lane.unknown = state.unknown
+        lane.held = state.held
+        return lane

@@ -1,0 +1,46 @@
+"""Rows as tuples in the column order of `proxy/tables.py`; each function here fills one table.
+
+`frames` is filled by position, because it is the hot path (a test compares with the table); the others by
+column name, so that a missing column is an error and an order mistake is impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from proxy.pipeline.batch import Row
+from proxy.tables import FRAME_KINDS, TABLES, VERDICTS
+
+FRAME: Final = FRAME_KINDS["frame"]
+PART: Final = FRAME_KINDS["part"]
+OPAQUE: Final = FRAME_KINDS["opaque"]
+TAIL: Final = FRAME_KINDS["tail"]
+STATES: Final = {"open": 1, "closed": 2, "refused": 3}
+
+
+class Meaning(msgspec.Struct, frozen=True, gc=False):
+    """What a frame says as an OCPP-J message; on the last frame of a fragmented message, else empty."""
+
+    message_type: int = 0
+    verdict: int = VERDICTS[""]
+    truncated: int = 0
+    message_id: str = ""
+    action: str = ""
+    latency_us: int | None = None
+    text: bytes = b""
+
+
+NO_MEANING: Final = Meaning()
+UNPARSEABLE: Final = VERDICTS["unparseable"]
+UNJUDGED: Final = VERDICTS[""]
+FROM_TABLE: Final = {name: tuple(columns) for name, columns in TABLES.items()}
+
+
+def row_of(table: str, values: Mapping[str, Any]) -> Row:
+    """`values` in the table's column order; a column without a value, or a value without a column, is a KeyError."""
+    if len(values) != len(TABLES[table]):
+        raise KeyError(f"{table}: {sorted(set(values) ^ set(TABLES[table]))}")
+    return tuple(values[column] for column in FROM_TABLE[table])

@@ -1,0 +1,185 @@
+"""`python -m proxy.recorder`: one process; its settings and orders come down its lifeline (DESIGN 1)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from proxy.journal.filesystem import RealFileSystem
+from proxy.journal.items import Positions
+from proxy.journal.merge import MergedJournal
+from proxy.journal.retention import delete_stored
+from proxy.journal.settings import JournalSettings
+from proxy.lifeline import Lifeline
+from proxy.log import configure, get_logger
+from proxy.recorder.analysis import analyzers
+from proxy.recorder.checkpoint import Checkpoints
+from proxy.recorder.figures import Figures, current
+from proxy.recorder.inserter import Inserter
+from proxy.recorder.leash import End, Leash
+from proxy.recorder.recorder import Recorder
+from proxy.recorder.settings import RecorderSettings
+from proxy.recorder.start import Stored, ask_store, make_pipeline, usable, words
+from proxy.store.client import Role, StoreError, connect
+
+DEATHS_ALLOWED: Final = 3
+NICE: Final = 10
+_IDLE_SECONDS: Final = 0.05
+T = TypeVar("T")
+
+
+def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor's orders count, not the terminal's
+    lifeline = Lifeline(0)
+    try:
+        settings = msgspec.json.decode(lifeline.settings(), type=RecorderSettings)
+        configure("recorder", settings.log_format, settings.log_level)
+        os.nice(NICE)
+        _live(Leash(lifeline, settings.drain_seconds), settings)
+    except (EOFError, End):
+        pass
+    return 0
+
+
+def _live(leash: Leash, settings: RecorderSettings) -> None:
+    """One life, from the store's first answer to the end that was ordered. Another end is a death, and counts."""
+    data = Path(settings.data)
+    uuid = _journal_uuid(leash, MergedJournal(RealFileSystem(), str(data / "journal")))
+    stored = _patiently(leash, lambda: ask_store(settings, uuid))
+    checkpoints = Checkpoints(data / "recorder")
+    deaths = checkpoints.begin()
+    try:
+        recorder = _recorder(leash, settings, uuid, stored, checkpoints, deaths)
+        _record(leash, recorder, Figures(data))
+    except End:
+        checkpoints.left(deaths)
+        raise
+    checkpoints.left(deaths)
+
+
+def _recorder(
+    leash: Leash,
+    settings: RecorderSettings,
+    uuid: bytes,
+    stored: Stored,
+    checkpoints: Checkpoints,
+    deaths: int,
+) -> Recorder:
+    data = Path(settings.data)
+    found = usable(checkpoints.load(uuid))
+    checkpoint, positions = found or (None, Positions())
+    safe_mode_since = words(positions) if deaths >= DEATHS_ALLOWED else ""
+    journal = MergedJournal(RealFileSystem(), str(data / "journal"), positions)
+    pipeline = make_pipeline(uuid, settings, checkpoint, stored, safe_mode_since)
+    inserter = Inserter(lambda: connect(settings.store, data, Role.WRITER), uuid, stored.batches)
+    recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, _delete_stored)
+    if checkpoint is not None:
+        recorder.resume(checkpoint, positions)
+    return recorder
+
+
+def _record(leash: Leash, recorder: Recorder, figures: Figures) -> None:
+    leash.attach(lambda: _publish(recorder, figures), lambda settings: _resettle(recorder, settings))
+    recorder.inserter.start()
+    leash.lifeline.ready()
+    get_logger().info("recording", batch=recorder.batch, safe_mode=recorder.pipeline.understanding.safe)
+    try:
+        _loop(leash, recorder)
+        figures.hurry()
+        _publish(recorder, figures)
+    finally:
+        recorder.inserter.give_up()
+
+
+def _loop(leash: Leash, recorder: Recorder) -> None:
+    """Until ordered otherwise. In safe mode until the next checkpoint: then a new life begins as usual."""
+    safe, first = recorder.pipeline.understanding.safe, recorder.generation
+    while True:
+        leash()
+        if leash.draining and recorder.finish():
+            break
+        if not recorder.turn():
+            time.sleep(_IDLE_SECONDS)
+        if safe and recorder.generation > first:
+            break
+    while not recorder.inserter.idle:
+        recorder.inserter.check()
+        leash()
+        time.sleep(_IDLE_SECONDS)
+
+
+def _publish(recorder: Recorder, figures: Figures) -> None:
+    if figures.due:
+        figures.publish(recorder.pipeline.batcher.number, recorder.pipeline.time.at, current(recorder))
+
+
+def _journal_uuid(leash: Leash, journal: MergedJournal) -> bytes:
+    while journal.uuid is None:
+        journal.poll(1)
+        leash()
+        if journal.uuid is None:
+            time.sleep(_IDLE_SECONDS)
+    journal.close()
+    return journal.uuid
+
+
+def _patiently(leash: Leash, work: Callable[[], T]) -> T:
+    """The store may be starting, or away: wait as long as it takes, and live meanwhile."""
+    said = ""
+    while True:
+        answer = _in_background(work)
+        while not answer.done():
+            leash()
+            time.sleep(_IDLE_SECONDS)
+        try:
+            return answer.result()
+        except StoreError as error:
+            if str(error) != said:
+                said = str(error)
+                get_logger().warning("store_not_ready", error=said)
+            time.sleep(1.0)
+
+
+def _in_background(work: Callable[[], T]) -> Future[T]:
+    """A daemon's work: who leaves does not wait for it."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="store", daemon=True).start()
+    return future
+
+
+def _resettle(recorder: Recorder, settings: RecorderSettings) -> None:
+    """SIGHUP: analyzers change from the next mark on; the rest needs a restart and the supervisor has said so."""
+    configure("recorder", settings.log_format, settings.log_level)
+    if settings.analyzers != recorder.settings.analyzers:
+        recorder.pipeline.understanding.use(analyzers(settings.analyzers))
+    recorder.settings = settings
+    get_logger().info("settings changed")
+
+
+def _delete_stored(settings: RecorderSettings, older: Positions) -> None:
+    """What is behind the older checkpoint is in the store for certain."""
+    retention = msgspec.convert(settings.journal, JournalSettings)
+    directory = str(Path(settings.data) / "journal")
+    for name in delete_stored(RealFileSystem(), directory, older, retention, time.time_ns()):
+        get_logger().debug("segment_deleted", name=name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

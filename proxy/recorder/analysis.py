@@ -1,0 +1,62 @@
+"""Which analyzers run: ours, and those that other distributions register (entry points `ocpptap.analyzers`).
+
+Another's analyzer that cannot be loaded is said and left out: it must not stop the record.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from analyzers import ALL
+from analyzers.base import Analyzer
+from proxy.log import get_logger
+from proxy.pipeline.runner import Overrun, Runner
+
+GROUP: Final = "ocpptap.analyzers"
+LOOK_SECONDS: Final = 2.5
+"""A step seen at two looks in a row has run for at least this long, at most twice as long."""
+
+
+def analyzers(settings: Mapping[str, Mapping[str, Any]]) -> list[Analyzer[Any]]:
+    """All analyzers, with their settings (`enabled = false` leaves one out)."""
+    kinds = [*ALL, *_of_others()]
+    return [
+        _made(kind, settings.get(kind.name, {})) for kind in kinds if _enabled(settings.get(kind.name, {}))
+    ]
+
+
+def _enabled(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("enabled", True))
+
+
+def _made(kind: type[Analyzer[Any]], settings: Mapping[str, Any]) -> Analyzer[Any]:
+    return kind(**{name: value for name, value in settings.items() if name != "enabled"})
+
+
+def _of_others() -> list[type[Analyzer[Any]]]:
+    found = []
+    for entry in entry_points(group=GROUP):
+        try:
+            found.append(entry.load())
+        except Exception as error:
+            get_logger().error("analyzer_not_loaded", entry=entry.value, error=str(error))
+    return found
+
+
+class Watchdog:
+    """Ends an analyzer's step that does not return within 5 s (DESIGN 7); one timer, looked at twice."""
+
+    def __init__(self, runner: Runner, look_seconds: float = LOOK_SECONDS) -> None:
+        self._runner = runner
+        self._steps = -1
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, look_seconds, look_seconds)
+
+    def _look(self, *_: object) -> None:
+        steps, runner = self._steps, self._runner
+        self._steps = runner.counts.steps
+        if runner.running and steps == self._steps:
+            raise Overrun

@@ -1,0 +1,132 @@
+"""Two generations of checkpoint files: where reading goes on, and what was known there (DESIGN 5).
+
+A file is magic, SHA-256 of the rest, then MessagePack. Its parts are encoded on their own, each with its schema
+number: a part that cannot be read is dropped to "unknown", which costs findings or names, never rows.
+Written as tmp + fsync + rename + fsync of the directory; the newest readable one counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+_MAGIC: Final = b"ocpptap checkpoint 1\n"
+_NAMES: Final = ("checkpoint-a", "checkpoint-b")
+T = TypeVar("T")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part's state under its schema number."""
+
+    schema: int
+    data: bytes
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """`generation` grows by one; `batch` is the number of the last batch before it."""
+
+    generation: int
+    journal: bytes
+    batch: int
+    positions: bytes
+    parts: dict[str, Part]
+
+
+def pack(schema: int, value: object) -> Part:
+    return Part(schema, msgspec.msgpack.encode(value))
+
+
+def unpack(part: Part | None, schema: int, kind: type[T]) -> T | None:
+    """The part's state, or None when it is missing, of another schema, or unreadable."""
+    if part is None or part.schema != schema:
+        return None
+    try:
+        return msgspec.msgpack.decode(part.data, type=kind)
+    except msgspec.MsgspecError:
+        return None
+
+
+class Checkpoints:
+    """The checkpoint files of one data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+
+    def load(self, journal: bytes) -> list[Checkpoint]:
+        """The readable checkpoints of this journal, newest first."""
+        found = [checkpoint for name in _NAMES if (checkpoint := _read(self.directory / name)) is not None]
+        mine = [checkpoint for checkpoint in found if checkpoint.journal == journal]
+        return sorted(mine, key=lambda checkpoint: -checkpoint.generation)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replaces the older generation. Raises OSError; the newer generation is untouched then."""
+        body = msgspec.msgpack.encode(checkpoint)
+        data = _MAGIC + hashlib.sha256(body).digest() + body
+        target = self.directory / _NAMES[checkpoint.generation % 2]
+        _write_durably(target, data)
+
+    # deaths: how often the recorder began without reaching a checkpoint
+
+    def begin(self) -> int:
+        """Count this start as a death until it is known better; the deaths before it."""
+        deaths = self._deaths()
+        self._note(deaths + 1)
+        return deaths
+
+    def left(self, deaths: int) -> None:
+        """This life ended as it was told to: no death. `deaths`: what `begin` said."""
+        if self._deaths() == deaths + 1:
+            self._note(deaths)
+
+    def reached(self) -> None:
+        """A checkpoint was made: earlier deaths are forgotten."""
+        if self._deaths():
+            self._note(0)
+
+    def _note(self, deaths: int) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not keep the recorder from making room
+            _write_durably(self.directory / "deaths", str(deaths).encode())
+
+    def _deaths(self) -> int:
+        try:
+            return int((self.directory / "deaths").read_text())
+        except (OSError, ValueError):
+            return 0
+
+
+def _read(path: Path) -> Checkpoint | None:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
+    if not data.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        return msgspec.msgpack.decode(body, type=Checkpoint)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    tmp = path.with_name(path.name + ".tmp")
+    descriptor = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        tmp.rename(path)
+    finally:
+        tmp.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

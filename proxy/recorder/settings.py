@@ -1,0 +1,27 @@
+"""What the recorder can be told. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """`analyzers`: settings per analyzer name. `journal`: the journal's own settings, for retention.
+
+    A checkpoint is made between batches, after the first of seconds, bytes of journal and batches, but never sooner
+    than 20 x the time the last one took.
+    """
+
+    data: str = "ocpptap-data"
+    store: str = "embedded"
+    run: int = 0
+    checkpoint_seconds: float = 30.0
+    checkpoint_bytes: int = 256 * 1024 * 1024
+    checkpoint_batches: int = 1000
+    drain_seconds: float = 30.0
+    journal: dict[str, Any] = field(default_factory=dict)
+    analyzers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    log_format: str = "text"
+    log_level: str = "info"

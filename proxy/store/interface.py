@@ -1,0 +1,51 @@
+"""What a store is to those who use it: three verbs, one error, two roles."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+DATABASE: Final = "ocpptap"
+NO_PARAMS: Final[Mapping[str, str]] = {}
+
+
+class StoreError(Exception):
+    """The store did not do it, or gave no answer; one line that says why. Ask again, with the same token."""
+
+
+class Role(enum.Enum):
+    """What a client may do; the value names the embedded store's socket."""
+
+    READER = "reader"
+    WRITER = "writer"
+
+
+class Store(Protocol):
+    """A store as its clients see it. A client belongs to one thread."""
+
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]], token: str) -> None:
+        """Put `rows` (columns as in `proxy.tables`) into `table`; the same token again changes nothing."""
+        ...
+
+    def query(self, sql: str, params: Mapping[str, str] = NO_PARAMS, format: str = "JSONEachRow") -> bytes:
+        """The answer in `format`; `{name:Type}` in the SQL takes its value from `params`."""
+        ...
+
+    def stream(
+        self, sql: str, params: Mapping[str, str] = NO_PARAMS, format: str = "JSONEachRow"
+    ) -> Iterator[bytes]:
+        """The same answer piece by piece; the next question drops what is not read by then."""
+        ...
+
+    def migrate(self) -> None:
+        """Bring the schema up to this version's; once it is, this changes nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store; the next call connects again."""
+        ...
+
+    def leave(self) -> None:
+        """Close; an embedded store that nobody else uses ends at once (a `run` that leaves)."""
+        ...

@@ -1,0 +1,133 @@
+"""ClickHouse RowBinary, encoding only: one function per table, compiled from its column types (tables.py).
+
+A row costs one `Struct.pack` for the fixed-width columns it begins with, then a short expression per column.
+Given and stored: DateTime64(6) integer nanoseconds UTC -> microseconds; Enum8 its number; strings as bytes or
+str (what has no UTF-8 form, a lone surrogate, is stored as a backslash escape); Nullable None -> NULL.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+Row = tuple[Any, ...]
+Encoder = Callable[[Sequence[Row]], bytes]
+
+_FIXED: Final = {
+    "UInt8": "B",
+    "UInt16": "H",
+    "UInt32": "I",
+    "UInt64": "Q",
+    "Int64": "q",
+    "DateTime64": "q",
+    "Enum8": "b",
+}
+_NULLABLE: Final = re.compile(r"Nullable\((.*)\)\Z", re.DOTALL)
+_ARRAY: Final = re.compile(r"Array\((.*)\)\Z", re.DOTALL)
+_TUPLE: Final = re.compile(r"Tuple\((.*)\)\Z", re.DOTALL)
+_REPEATING: Final = frozenset({"connection_id", "header"})
+"""String columns whose values come again and again, as those of LowCardinality columns do."""
+_REMEMBERED: Final = 8192
+_LONGEST_REMEMBERED: Final = 256
+_SHORT_LENGTHS: Final = 4096
+
+
+def leb128(number: int) -> bytes:
+    """An unsigned integer, seven bits a byte, lowest first (RowBinary's length of a string or an array)."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_LENGTHS: Final = tuple(leb128(length) for length in range(_SHORT_LENGTHS))
+
+
+def string(value: str | bytes) -> bytes:
+    """Length and bytes."""
+    data = value if type(value) is bytes else _utf8(value)
+    length = len(data)
+    return (_LENGTHS[length] if length < _SHORT_LENGTHS else leb128(length)) + data
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "backslashreplace") if isinstance(value, str) else bytes(value)
+
+
+class Words(dict[Any, bytes]):
+    """Remembers the encoding of values that repeat; full, it forgets all and begins again."""
+
+    def __missing__(self, value: Any) -> bytes:
+        encoded = string(value)
+        if len(encoded) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[value] = encoded
+        return encoded
+
+
+def compile_encoder(columns: Mapping[str, str]) -> Encoder:
+    """The encoder of a table with these columns (name -> ClickHouse type), in this order."""
+    kinds = list(columns.values())
+    leading = next((i for i, kind in enumerate(kinds) if _base(kind) not in _FIXED), len(kinds))
+    names = [f"c{i}" for i in range(len(kinds))]
+    scope: dict[str, Any] = {"string": string, "words": Words(), "leb128": leb128}
+    pieces = []
+    if leading:
+        scope["pack"] = struct.Struct("<" + "".join(_FIXED[_base(kind)] for kind in kinds[:leading])).pack
+        pieces.append(f"pack({', '.join(map(_number, names[:leading], kinds[:leading]))})")
+    for name, column in zip(names[leading:], list(columns)[leading:], strict=True):
+        repeats = column in _REPEATING
+        pieces.append(f"words[{name}]" if repeats else _expression(name, columns[column], scope))
+    template = "%b" * len(pieces)
+    exec(_SOURCE.format(names=", ".join(names), template=template, pieces=", ".join(pieces)), scope)
+    encoder: Encoder = scope["encode"]
+    return encoder
+
+
+_SOURCE: Final = """
+def encode(rows):
+    out = []
+    add = out.append
+    for {names}, in rows:
+        add(b"{template}" % ({pieces},))
+    return b"".join(out)
+"""
+
+
+def _base(kind: str) -> str:
+    return kind.partition("(")[0]
+
+
+def _number(name: str, kind: str) -> str:
+    return f"{name} // 1000" if _base(kind) == "DateTime64" else name
+
+
+def _expression(name: str, kind: str, scope: dict[str, Any]) -> str:
+    """Python source that encodes the value `name` of type `kind`; helpers go into `scope`."""
+    if kind == "String":
+        return f"(string({name}) if {name} else b'\\0')"
+    if kind == "LowCardinality(String)":
+        return f"words[{name}]"
+    if _base(kind) in _FIXED:
+        packer = f"pack_{_base(kind)}"
+        scope[packer] = struct.Struct("<" + _FIXED[_base(kind)]).pack
+        return f"{packer}({_number(name, kind)})"
+    return _composed(name, kind, scope)
+
+
+def _composed(name: str, kind: str, scope: dict[str, Any]) -> str:
+    if inner := _NULLABLE.match(kind):
+        return f"(b'\\1' if {name} is None else b'\\0' + {_expression(name, inner[1], scope)})"
+    if inner := _ARRAY.match(kind):
+        item = name + "i"
+        each = _expression(item, inner[1], scope)
+        return f"(leb128(len({name})) + b''.join([{each} for {item} in {name}]))"
+    if inner := _TUPLE.match(kind):
+        parts = [_expression(f"{name}[{i}]", part, scope) for i, part in enumerate(inner[1].split(", "))]
+        return f"({' + '.join(parts)})"
+    raise ValueError(f"no RowBinary encoding for {kind}")

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the Debian packages that tests need and that are missing: command -> package.
+set -e
+missing=""
+command -v promtool >/dev/null || missing="$missing prometheus"
+command -v curl >/dev/null || missing="$missing curl"
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not installed (needs root and apt):$missing; the tests that need them will be skipped and say so" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

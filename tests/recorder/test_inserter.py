@@ -1,0 +1,103 @@
+"""Order, tokens, and sending again: the thread between pipeline and store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from proxy.pipeline.batch import Batch, Row
+from proxy.recorder.inserter import MOST_WAITING, Inserter
+
+JOURNAL = b"\x01" * 16
+
+
+class Notebook:
+    """A store that writes down what it is given, and fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.tokens: list[str] = []
+        self.failures = failures
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def insert(self, table: str, rows: list[Row], token: str) -> None:
+        self.gate.wait(10)
+        self.tokens.append(token)
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the answer was lost")
+
+    def leave(self) -> None:
+        self.tokens.append("left")
+
+
+@contextmanager
+def inserting(notebook: Notebook, stored: dict[str, int] | None = None) -> Iterator[Inserter]:
+    inserter = Inserter(lambda: notebook, JOURNAL, stored or {})
+    inserter.start()
+    yield inserter
+    inserter.give_up()
+
+
+def batch(number: int, *tables: str) -> Batch:
+    return Batch(number, 10 * number, {table: [(number,)] for table in tables})
+
+
+def done(inserter: Inserter) -> None:
+    finished = threading.Event()
+    assert inserter.put(finished.set, 10)
+    assert finished.wait(10)
+
+
+def token(number: int, table: str) -> str:
+    return f"{JOURNAL.hex()}:{number}:{table}"
+
+
+def test_frames_go_first_and_findings_last() -> None:
+    notebook = Notebook()
+    with inserting(notebook) as inserter:
+        inserter.put(batch(1, "findings", "gaps", "connections", "frames"), 1)
+        done(inserter)
+    tables = ("frames", "connections", "gaps", "findings")
+    assert notebook.tokens == [*(token(1, table) for table in tables), "left"]
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_token() -> None:
+    notebook = Notebook(failures=2)
+    with inserting(notebook) as inserter:
+        inserter.put(batch(1, "frames"), 1)
+        inserter.put(batch(2, "frames"), 1)
+        done(inserter)
+        assert inserter.failures == 2
+    assert notebook.tokens == [token(1, "frames")] * 3 + [token(2, "frames"), "left"]
+
+
+def test_what_the_store_has_for_certain_is_not_sent_again() -> None:
+    notebook = Notebook()
+    with inserting(notebook, {"frames": 5, "gaps": 2}) as inserter:
+        for number in (4, 5, 6):
+            inserter.put(batch(number, "frames", "gaps"), 1)
+        done(inserter)
+    sent = [word.split(":", 1)[1] for word in notebook.tokens[:-1]]
+    assert sent == ["4:gaps", "5:frames", "5:gaps", "6:frames", "6:gaps"]
+
+
+def test_when_the_queue_is_full_the_recorder_is_told_to_wait() -> None:
+    notebook = Notebook()
+    notebook.gate.clear()
+    with inserting(notebook) as inserter:
+        taken = [inserter.put(batch(number, "frames"), 0.01) for number in range(MOST_WAITING + 3)]
+        assert taken[0]
+        assert not taken[-1]
+        assert not inserter.idle
+        notebook.gate.set()
+        done(inserter)
+    assert len(notebook.tokens) == sum(taken) + 1
+
+
+def test_giving_up_ends_even_with_a_store_that_never_answers_well() -> None:
+    notebook = Notebook(failures=10**6)
+    with inserting(notebook) as inserter:
+        inserter.put(batch(1, "frames"), 1)
+    assert not inserter._thread.is_alive()

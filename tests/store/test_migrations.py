@@ -1,0 +1,86 @@
+"""The schema is what `proxy/tables.py` says, migrating twice changes nothing, a newer schema is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from proxy.store.client import Store, StoreError
+from proxy.store.migrations import all_migrations, migrate, pending, with_engine
+from proxy.tables import KEYS, ONE_ROW_A_BATCH, TABLES
+
+
+def columns(store: Store, table: str) -> dict[str, str]:
+    lines = store.query(f"DESCRIBE TABLE {table}", format="JSONEachRow").splitlines()
+    return {column["name"]: column["type"] for column in map(json.loads, lines)}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_and_views_have_the_columns_of_tables_py(reader: Store, table: str) -> None:
+    for name in (f"all_{table}", table):
+        found = columns(reader, name)
+        assert list(found.items()) == list(TABLES[table].items())
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_engine_key_and_expiry(reader: Store, table: str) -> None:
+    sql = f"SELECT engine, sorting_key, engine_full FROM system.tables WHERE name = 'all_{table}'"
+    found = json.loads(reader.query(sql))
+    versioned = table in ONE_ROW_A_BATCH
+    assert found["engine"] == ("ReplacingMergeTree" if versioned else "MergeTree")
+    assert set(KEYS[table]) <= set(found["sorting_key"].split(", "))
+    assert found["sorting_key"].startswith("charge_point, at, ")
+    assert ("toDateTime(last_at)" if versioned else "toDateTime(at)") in found["engine_full"]
+    for setting in ("fsync_after_insert = 1", "fsync_part_directory = 1", "old_parts_lifetime = 480"):
+        assert setting in found["engine_full"]
+    assert "non_replicated_deduplication_window = 10000" in found["engine_full"]
+
+
+def test_files_are_numbered_without_a_hole() -> None:
+    migrations = all_migrations()
+    assert [migration.number for migration in migrations] == list(range(1, len(migrations) + 1))
+    for migration in migrations:
+        for statement in migration.statements:
+            assert re.search(r"^CREATE (TABLE|VIEW) IF NOT EXISTS", statement, re.MULTILINE)
+
+
+def test_migrating_again_changes_nothing(writer: Store) -> None:
+    before = writer.query("SELECT * FROM migrations ORDER BY number", format="TSV")
+    assert migrate(writer) == []
+    assert writer.query("SELECT * FROM migrations ORDER BY number", format="TSV") == before
+    assert before.count(b"\n") == len(all_migrations())
+
+
+def test_a_migration_cut_off_half_way_runs_again(writer: Store) -> None:
+    last = all_migrations()[-1]
+    writer.query(f"ALTER TABLE migrations DELETE WHERE number = {last.number} SETTINGS mutations_sync = 1")
+    assert migrate(writer) == [last]
+
+
+def test_a_newer_schema_is_refused_in_one_line(writer: Store) -> None:
+    writer.query("INSERT INTO migrations VALUES (9999, 'tomorrow', 0)")
+    with pytest.raises(
+        StoreError, match=r"^the store's schema is number 9999, this ocpptap knows \d+: use the"
+    ):
+        writer.migrate()
+    writer.query("ALTER TABLE migrations DELETE WHERE number = 9999 SETTINGS mutations_sync = 1")
+    writer.migrate()
+
+
+def test_pending_are_those_above_what_is_applied() -> None:
+    known = all_migrations()
+    assert pending(0, known) == known
+    assert pending(len(known), known) == []
+
+
+def test_engine_placeholders() -> None:
+    def replicated(engine: str, arguments: str) -> str:
+        return f"Replicated{engine}({', '.join(filter(None, ['path', arguments]))})"
+
+    assert with_engine("x {engine:MergeTree} y", replicated) == "x ReplicatedMergeTree(path) y"
+    both = with_engine("{engine:ReplacingMergeTree(batch)}", replicated)
+    assert both == "ReplicatedReplacingMergeTree(path, batch)"
+    for migration in all_migrations():
+        assert any("{engine:" in statement for statement in migration.statements)
