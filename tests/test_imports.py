@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEAVES = frozenset({"proxy.names", "proxy.counters", "proxy.tables", "proxy.lifeline", "proxy.log"})
+LEAVES = frozenset(
+    {"proxy.names", "proxy.counters", "proxy.tables", "proxy.lifeline", "proxy.log", "proxy.failpoints"}
+)
 PURE_LEAVES = frozenset({"proxy.names", "proxy.tables"})
 EVERYTHING = frozenset(
     {"proxy.config", "proxy.checks", "proxy.plan", "proxy.app", "proxy.cli", "proxy.demo", "proxy.__main__"}

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from proxy.failpoints import failpoint
 from proxy.journal.filesystem import FileSystem
 from proxy.journal.format import HEADER_BYTES, PREPARING, SegmentName, crc_seed, encode_header, parse_name
 from proxy.journal.handover import Handover, Unsynced
@@ -101,7 +102,9 @@ class Keeper:
                 self._break(segment, end, "its file was removed")
                 return False
             if end > segment.synced:
+                failpoint("before-sync")
                 self._fs.fdatasync(segment.fd)
+                failpoint("after-sync")
                 segment.synced = end
         except OSError as error:
             self._break(segment, end, reason_of(error))
@@ -187,7 +190,9 @@ class Keeper:
         if self._fs.pwrite(fd, header, 0) != HEADER_BYTES:
             raise OSError(28, "short write of a segment header")
         self._fs.fsync(fd)
+        failpoint("before-rename")
         self._fs.rename(path + PREPARING, path)
+        failpoint("after-rename")
         self._fs.fsync_directory(self._directory)
 
     def _abandon(self, fd: int, temporary: str) -> None:

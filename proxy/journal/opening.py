@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from proxy.journal.filesystem import RealFileSystem
+from proxy.journal.faulty import file_system
 from proxy.journal.format import SegmentName
 from proxy.journal.handover import Handover
 from proxy.journal.keeper import Keeper, KeeperThread
@@ -34,7 +34,7 @@ def open_journal(
     At the end: `journal.close()`, then `thread.stop(seconds)`.
     """
     handover, name = Handover(), SegmentName(run, worker, life, 0)
-    fs = RealFileSystem()
+    fs = file_system()
     keeper = Keeper(fs, directory, uuid, name, settings, handover, clock, call_soon_threadsafe)
     keeper.turn()
     journal = Journal(handover, settings, encoders, clock, call_soon_threadsafe)

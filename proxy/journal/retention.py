@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import Final
 
+from proxy.failpoints import failpoint
 from proxy.journal.filesystem import FileSystem
 from proxy.journal.format import PREPARING, SegmentName, parse_name
 from proxy.journal.items import Positions
@@ -28,7 +29,9 @@ def delete_stored(
     gone: list[str] = []
     with contextlib.suppress(OSError):
         for name in deletable(fs, directory, older, settings, now_ns):
+            failpoint("before-delete")
             fs.unlink(f"{directory}/{name}")
+            failpoint("after-delete")
             gone.append(name)
         if gone:
             fs.fsync_directory(directory)

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from proxy.failpoints import failpoint
 from proxy.journal.format import (
     HEADER_BYTES,
     MAX_BLOCK_BYTES,
@@ -89,9 +90,11 @@ class Journal:
                 return
             wall, mono = self._now()  # later than the segment's appearance: see merge.py
         block = encode_block(records, wall, mono)
+        failpoint("before-append")
         if len(block) > self._largest_block:
             self._append_halves(records)
         elif self._put(block):
+            failpoint("after-append")
             self._count(len(block), len(records), self._now()[1] - mono)
         else:
             self._miss(records, wall)
@@ -153,10 +156,12 @@ class Journal:
         if new is None:
             self._fail(old, problem)
             return
+        failpoint("before-roll")
         wall, mono = self._now()
         old.finish([(Kind.END, End.ROLLED, 0, 0, b"")], wall, mono)
         self._enter(new, mono)
         self._leave(old)
+        failpoint("after-roll")
 
     def _enter(self, segment: WritableSegment, mono: int) -> None:
         self._segment = self._handover.current = segment

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from proxy.journal.filesystem import RealFileSystem
+from proxy.journal.faulty import file_system
 from proxy.journal.items import Positions
 from proxy.journal.merge import MergedJournal
 from proxy.journal.retention import delete_stored
@@ -54,7 +54,7 @@ def main() -> int:
 def _live(leash: Leash, settings: RecorderSettings) -> None:
     """One life, from the store's first answer to the end that was ordered. Another end is a death, and counts."""
     data = Path(settings.data)
-    uuid = _journal_uuid(leash, MergedJournal(RealFileSystem(), str(data / "journal")))
+    uuid = _journal_uuid(leash, MergedJournal(file_system(), str(data / "journal")))
     stored = _patiently(leash, lambda: ask_store(settings, uuid))
     checkpoints = Checkpoints(data / "recorder")
     deaths = checkpoints.begin()
@@ -79,7 +79,7 @@ def _recorder(
     found = usable(checkpoints.load(uuid))
     checkpoint, positions = found or (None, Positions())
     safe_mode_since = words(positions) if deaths >= DEATHS_ALLOWED else ""
-    journal = MergedJournal(RealFileSystem(), str(data / "journal"), positions)
+    journal = MergedJournal(file_system(), str(data / "journal"), positions)
     pipeline = make_pipeline(uuid, settings, checkpoint, stored, safe_mode_since)
     inserter = Inserter(lambda: connect(settings.store, data, Role.WRITER), uuid, stored.batches)
     recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, _delete_stored)
@@ -177,7 +177,7 @@ def _delete_stored(settings: RecorderSettings, older: Positions) -> None:
     """What is behind the older checkpoint is in the store for certain."""
     retention = msgspec.convert(settings.journal, JournalSettings)
     directory = str(Path(settings.data) / "journal")
-    for name in delete_stored(RealFileSystem(), directory, older, retention, time.time_ns()):
+    for name in delete_stored(file_system(), directory, older, retention, time.time_ns()):
         get_logger().debug("segment_deleted", name=name)
 
 

@@ -15,6 +15,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from proxy.failpoints import failpoint
+
 _MAGIC: Final = b"ocpptap checkpoint 1\n"
 _NAMES: Final = ("checkpoint-a", "checkpoint-b")
 T = TypeVar("T")
@@ -69,7 +71,9 @@ class Checkpoints:
         body = msgspec.msgpack.encode(checkpoint)
         data = _MAGIC + hashlib.sha256(body).digest() + body
         target = self.directory / _NAMES[checkpoint.generation % 2]
+        failpoint("before-checkpoint")
         _write_durably(target, data)
+        failpoint("after-checkpoint")
 
     # deaths: how often the recorder began without reaching a checkpoint
 

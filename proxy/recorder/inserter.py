@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.counters import INSERT_BUCKETS
+from proxy.failpoints import failpoint
 from proxy.log import get_logger
 from proxy.pipeline.batch import Batch, Row
 from proxy.store.interface import StoreError
@@ -133,7 +134,9 @@ class Inserter:
 
     def _timed_insert(self, sink: Sink, table: str, rows: list[Row], token: str) -> None:
         began = time.monotonic()
+        failpoint("before-insert")
         sink.insert(table, rows, token)
+        failpoint("after-insert")
         took = time.monotonic() - began
         self.insert_seconds += took
         self.insert_bins[bisect_left(INSERT_BUCKETS, took)] += 1

@@ -15,6 +15,7 @@ from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
 from proxy import counters
+from proxy.failpoints import failpoint
 from proxy.journal.format import Kind, Record
 from proxy.names import MAX_CHUNK, Direction
 
@@ -111,11 +112,13 @@ class Turn:
 
     def _release(self, deeds: list[Deed]) -> None:
         """One connection's failure must not cost another one its bytes."""
+        failpoint("before-forward")
         for deed, argument in deeds:
             try:
                 deed(argument)
             except Exception as error:
                 self._failed(error)
+        failpoint("after-forward")
 
 
 class DurableTurn(Turn):

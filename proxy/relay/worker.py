@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from proxy import counters, log
-from proxy.journal.filesystem import RealFileSystem
+from proxy.journal.faulty import file_system
 from proxy.journal.identity import read_uuid
 from proxy.journal.keeper import KeeperThread
 from proxy.journal.opening import open_journal
@@ -55,7 +55,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._loud = RateLimit()
         self._slots = counters.Slots.open(counters.slots_path(Path(settings.data), settings.worker))
-        self._uuid = read_uuid(RealFileSystem(), f"{settings.data}/journal") or b""
+        self._uuid = read_uuid(file_system(), f"{settings.data}/journal") or b""
         if not self._uuid:
             raise ValueError(f"{settings.data}/journal has no uuid: `ocpptap run` makes it")
         journal_settings = msgspec.convert(settings.journal, JournalSettings)
