@@ -30,7 +30,7 @@ from proxy.relay.settings import Deadlines, ForwardingSettings, Limits, RouteSet
 from proxy.store.settings import StoreSettings
 
 ENVIRONMENT: Final = "OCPPTAP_"
-NOT_SETTINGS: Final = frozenset({"OCPPTAP_CONFIG", "OCPPTAP_DEBUG"})
+NOT_SETTINGS: Final = frozenset({"OCPPTAP_CONFIG", "OCPPTAP_DEBUG", "OCPPTAP_FAILPOINT"})
 """Read by the command line itself."""
 SECRETS: Final = frozenset({"token", "password"})
 MASK: Final = "********"

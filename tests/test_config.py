@@ -77,7 +77,10 @@ def test_an_unknown_variable_is_an_error_too(name: str) -> None:
 
 
 def test_variables_of_others_are_none_of_ours() -> None:
-    assert load(PATH="/bin", OCPPTAP_CONFIG="f", OCPPTAP_DEBUG="1") == load()
+    assert (
+        load(PATH="/bin", OCPPTAP_CONFIG="f", OCPPTAP_DEBUG="1", OCPPTAP_FAILPOINT="before-sync:1:kill")
+        == load()
+    )
 
 
 @pytest.mark.parametrize(
