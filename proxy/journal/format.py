@@ -16,7 +16,7 @@ import enum
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -129,15 +129,43 @@ def aligned(offset: int) -> int:
     return offset + 7 & ~7
 
 
-def encode_block(records: Iterable[Record], at: int, mono: int) -> bytearray:
-    """One block but for its CRC, which depends on the place: see `seal`."""
-    parts: list[bytes] = [_EMPTY_HEAD]
-    pack = _RECORD.pack
+Parts = list[bytes]
+"""A block on its way: an empty head, then each record's head and its payload."""
+record_head: Final = _RECORD.pack
+"""(length of the payload, kind, flags, connection, stream offset) -> bytes"""
+
+
+def begin_block() -> Parts:
+    return [_EMPTY_HEAD]
+
+
+def parts_of(records: Iterable[Record]) -> Parts:
+    parts = begin_block()
     for kind, flags, connection, offset, payload in records:
         length = len(payload)
         assert length <= MAX_CHUNK, "a larger read becomes several records"
-        parts.append(pack(length, kind, flags, connection, offset))
-        parts.append(payload)
+        parts += (record_head(length, kind, flags, connection, offset), payload)
+    return parts
+
+
+def records_of(parts: Parts) -> Iterator[Record]:
+    for index in range(1, len(parts), 2):
+        _, kind, flags, connection, offset = _RECORD.unpack(parts[index])
+        yield kind, flags, connection, offset, parts[index + 1]
+
+
+def halves(parts: Parts) -> tuple[Parts, Parts]:
+    """Two blocks with half the records each."""
+    middle = 1 + (len(parts) // 4) * 2
+    return parts[:middle], [_EMPTY_HEAD, *parts[middle:]]
+
+
+def encode_block(records: Iterable[Record], at: int, mono: int) -> bytearray:
+    """One block but for its CRC, which depends on the place: see `seal`."""
+    return join_block(parts_of(records), at, mono)
+
+
+def join_block(parts: Parts, at: int, mono: int) -> bytearray:
     block = bytearray().join(parts)
     _HEAD.pack_into(block, 0, BLOCK_MAGIC, len(block) - HEAD_BYTES, 0, len(parts) >> 1, at, mono)
     return block

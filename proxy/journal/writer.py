@@ -8,7 +8,6 @@ back, so that readers go on without us. Where not even that could be written the
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -21,17 +20,19 @@ from proxy.journal.format import (
     UNSYNCED,
     End,
     Kind,
+    Parts,
     Record,
     encode_block,
+    halves,
+    join_block,
+    parts_of,
+    records_of,
 )
 from proxy.journal.handover import Handover
 from proxy.journal.missing import Encoders, Missing
 from proxy.journal.segment import FULL, WritableSegment
 from proxy.journal.settings import JournalSettings, OnFailure
 
-APPEND_SECONDS: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1, 1.0)
-"""Upper bounds of the append-time histogram; `append_times` has one more bucket, for all above."""
-_BUCKETS_NS: Final = tuple(round(seconds * 1e9) for seconds in APPEND_SECONDS)
 _SECOND_NS: Final = 1_000_000_000
 _GROUP_BYTES: Final = 512 * 1024
 """How much of what was missed goes into one block."""
@@ -67,8 +68,6 @@ class Journal:
         self.appended_blocks = 0
         self.appended_records = 0
         self.failures = 0
-        self.append_times = [0] * (len(_BUCKETS_NS) + 1)
-        self.append_time_ns = 0
 
     @property
     def journalling(self) -> bool:
@@ -80,24 +79,31 @@ class Journal:
         return self._segment is not None or self._settings.on_failure is OnFailure.RELAY
 
     def append(self, records: Sequence[Record]) -> None:
+        """As `append_parts`, of records not yet encoded."""
+        self.append_parts(parts_of(records))
+
+    def append_parts(self, parts: Parts) -> None:
         """One block of these records is written when this returns, or they are noted as missed."""
         wall, mono = self._now()
         if mono >= self._roll_at or self._handover.unsynced:
             self._attend(wall, mono)
         if self._segment is None:
             if not self._begin_anew():
-                self._miss(records, wall)
+                self._miss(parts, wall)
                 return
             wall, mono = self._now()  # later than the segment's appearance: see merge.py
-        block = encode_block(records, wall, mono)
+        block = join_block(parts, wall, mono)
         failpoint("before-append")
         if len(block) > self._largest_block:
-            self._append_halves(records)
+            for half in halves(parts):
+                self.append_parts(half)
         elif self._put(block):
             failpoint("after-append")
-            self._count(len(block), len(records), self._now()[1] - mono)
+            self.appended_bytes += len(block)
+            self.appended_blocks += 1
+            self.appended_records += len(parts) >> 1
         else:
-            self._miss(records, wall)
+            self._miss(parts, wall)
 
     def mark(self) -> None:
         """Call several times a second: says "time has come this far" when the monotonic clock is in a new second."""
@@ -127,20 +133,8 @@ class Journal:
         self.problem = "closed"
         self._roll_at = _NEVER
 
-    def _append_halves(self, records: Sequence[Record]) -> None:
-        middle = len(records) // 2
-        self.append(records[:middle])
-        self.append(records[middle:])
-
-    def _count(self, size: int, records: int, took_ns: int) -> None:
-        self.appended_bytes += size
-        self.appended_blocks += 1
-        self.appended_records += records
-        self.append_times[bisect_left(_BUCKETS_NS, took_ns)] += 1
-        self.append_time_ns += took_ns
-
-    def _miss(self, records: Sequence[Record], wall: int) -> None:
-        self.gap_bytes += self._missing.note(records, wall)
+    def _miss(self, parts: Parts, wall: int) -> None:
+        self.gap_bytes += self._missing.note(records_of(parts), wall)
 
     def _put(self, block: bytearray) -> bool:
         """Write a block, into the next ready segment if need be."""

@@ -199,6 +199,7 @@ class Relay:
 
     def tell_all(self) -> None:
         """The last words, of those too whose transports are not gone yet."""
+        self.turn.end()
         for tunnel in list(self.tunnels):
             tunnel.tell()
         self._refusals.end()

@@ -33,22 +33,22 @@ _DISK_BYTES: Final = 64 * 1024
 class Leg(asyncio.Protocol):
     """One of a tunnel's two connections; `direction` is that of the bytes it brings.
 
-    `seen`: bytes read from it. `given`: bytes written to it. `unsent`: of these, known not to have reached the kernel.
+    `seen`: bytes read from it. `dropped`: of these, not written to the other leg, which had ended. `unsent`: of what
+    was written to it, bytes known not to have reached the kernel.
     """
 
     __slots__ = (
         "_at_end",
         "_backlog",
-        "_forward",
-        "_number",
+        "_meter",
         "_pauses",
-        "_turn",
         "direction",
+        "dropped",
         "finished",
-        "given",
         "gone",
         "half_closes",
         "leaving",
+        "number",
         "other",
         "rtt_us",
         "seen",
@@ -56,11 +56,12 @@ class Leg(asyncio.Protocol):
         "sock",
         "transport",
         "tunnel",
+        "turn",
         "unsent",
+        "write",
     )
     other: Leg
     tunnel: Tunnel
-    _forward: Callable[[bytes], None]
 
     def __init__(
         self, direction: Direction, transport: asyncio.Transport, sock: socket.socket, turn: Turn, number: int
@@ -68,10 +69,12 @@ class Leg(asyncio.Protocol):
         self.direction = direction
         self.transport = transport
         self.sock = sock
-        self._turn = turn
-        self._number = number
+        self.turn = turn
+        self._meter = turn.meters[direction]
+        self.number = number
+        self.write = transport.write
         self.half_closes = transport.get_extra_info("sslcontext") is None
-        self.seen = self.given = self.unsent = self.rtt_us = self._backlog = 0
+        self.seen = self.dropped = self.unsent = self.rtt_us = self._backlog = 0
         self._at_end = False  # its FIN has been read
         self.finished = False  # ... and has had its turn
         self.shut = False  # nothing more can be written
@@ -81,18 +84,23 @@ class Leg(asyncio.Protocol):
 
     def join(self, other: Leg, tunnel: Tunnel) -> None:
         self.other, self.tunnel = other, tunnel
-        self._forward = other.send
 
     # --- from the transport
 
     def data_received(self, data: bytes) -> None:
-        seen = self.seen
-        self.seen = seen + len(data)
-        self._turn.chunk(self.direction, self._number, seen, data, self._forward)
+        """The hot path: one call for each chunk, turn.py has the rest."""
+        offset, size, turn = self.seen, len(data), self.turn
+        self.seen = offset + size
+        self._meter.bytes += size
+        turn.room -= size
+        if turn.room > 0:
+            turn.chunks.append((self, offset, data))
+        else:
+            turn.chunk(self, offset, data)
 
     def eof_received(self) -> bool:
         self._at_end = True
-        self._turn.do(self.tunnel.ended, self)
+        self.turn.do(self.tunnel.ended, self)
         return self.half_closes
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -100,7 +108,7 @@ class Leg(asyncio.Protocol):
         self.rtt_us = sockets.rtt_us(self.sock)
         if error is not None or self.other.waits_for_peer:
             self.unsent = self.unsent or max(self._backlog, _waiting(self.transport))
-        self._turn.do(self.tunnel.lost, (self, error))
+        self.turn.do(self.tunnel.lost, (self, error))
 
     def pause_writing(self) -> None:
         self._backlog = _waiting(self.transport)
@@ -111,12 +119,6 @@ class Leg(asyncio.Protocol):
         self.other.resume(_PEER)
 
     # --- to the transport
-
-    def send(self, data: bytes) -> None:
-        """What the other leg brought. After the end it is dropped: seen, not sent."""
-        if not self.shut:
-            self.given += len(data)
-            self.transport.write(data)
 
     def send_head(self, head: bytes) -> None:
         """The 101: before the stream, not counted in it."""
@@ -140,6 +142,9 @@ class Leg(asyncio.Protocol):
         if not self.shut:
             self.shut = True
             self.transport.write_eof()
+
+    def passed_on(self, count: int) -> None:
+        """Nothing waits for the disk here."""
 
     def close(self) -> None:
         """Flush, then FIN."""
@@ -179,7 +184,6 @@ class DurableLeg(Leg):
     def join(self, other: Leg, tunnel: Tunnel) -> None:
         super().join(other, tunnel)
         self._waiting_bytes = 0
-        self._forward = self._pass_on
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -187,9 +191,8 @@ class DurableLeg(Leg):
         if self._waiting_bytes >= _DISK_BYTES:
             self.pause(_DISK)
 
-    def _pass_on(self, data: bytes) -> None:
-        self.other.send(data)
-        self._waiting_bytes -= len(data)
+    def passed_on(self, count: int) -> None:
+        self._waiting_bytes -= count
         if self._waiting_bytes < _DISK_BYTES:
             self.resume(_DISK)
 
@@ -251,7 +254,7 @@ class Tunnel:
         elif error is None and not leg.leaving:
             self.ended(leg, TRUNCATED)
         if self.front.gone and self.back.gone:
-            self.tell()
+            leg.turn.do(Tunnel.tell, self)  # behind what is still to be passed on, or dropped, in this turn
 
     # --- our own ends
 
@@ -336,7 +339,7 @@ def _flow(source: Leg) -> Flow:
     A peer that goes on reading after a FIN gets exactly `handed` bytes (with TLS: give or take one record); after a
     RST at most as many.
     """
-    handed = max(0, source.other.given - source.other.backlog)
+    handed = max(0, source.seen - source.dropped - source.other.backlog)
     return Flow(journalled=source.seen, handed=handed, buffered=source.seen - handed)
 
 

@@ -21,7 +21,7 @@ from proxy.journal.settings import Durability, JournalSettings
 from proxy.journal.writer import Journal
 from proxy.lifeline import Lifeline
 from proxy.log import RateLimit
-from proxy.names import connection_id
+from proxy.names import Direction, connection_id
 from proxy.relay import limits, sockets
 from proxy.relay.facts import ENCODERS
 from proxy.relay.listening import Listening
@@ -64,7 +64,7 @@ class Worker:
         self._capacity = self._find_capacity()
         self._left: asyncio.Future[str] = self._loop.create_future()
         self._hurry = asyncio.Event()
-        self._published = (0, 0, 0)
+        self._published: dict[int, int] = {}
         self._listening = [self._listen(listener) for listener in settings.listeners]
 
     def _open_journal(self, journal_settings: JournalSettings) -> tuple[Journal, KeeperThread]:
@@ -160,13 +160,17 @@ class Worker:
     def _publish(self) -> None:
         view, journal = self._slots.view, self.journal
         view[counters.JOURNAL_WRITERS] = int(journal.journalling)
-        for index, known, value in (
-            (counters.JOURNAL_BYTES, self._published[0], journal.appended_bytes),
-            (counters.JOURNAL_GAPS, self._published[1], journal.failures),
-            (counters.JOURNAL_GAP_BYTES, self._published[2], journal.gap_bytes),
-        ):
-            view[index] += value - known
-        self._published = (journal.appended_bytes, journal.failures, journal.gap_bytes)
+        meters = self.relay.turn.meters
+        values = {
+            counters.JOURNAL_BYTES: journal.appended_bytes,
+            counters.JOURNAL_GAPS: journal.failures,
+            counters.JOURNAL_GAP_BYTES: journal.gap_bytes,
+            counters.BYTES_FROM_CHARGE_POINT: meters[Direction.FROM_CHARGE_POINT].bytes,
+            counters.BYTES_FROM_CSMS: meters[Direction.FROM_CSMS].bytes,
+        }
+        for index, value in values.items():
+            view[index] += value - self._published.get(index, 0)
+        self._published = values
 
     # --- orders
 

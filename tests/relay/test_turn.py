@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from proxy import counters
-from proxy.journal.format import Kind, Record
-from proxy.names import MAX_CHUNK
+from proxy.journal.format import Kind, Parts, records_of
+from proxy.names import DIRECTIONS, MAX_CHUNK, Direction
 from proxy.relay.turn import DurableTurn, Turn
 
 
@@ -20,11 +21,40 @@ class Diary:
         self.accepting = True
         self.waiting: list[Callable[[], None]] = []
 
-    def append(self, records: list[Record]) -> None:
-        self.events.append([record[0] for record in records])
+    def append_parts(self, parts: Parts) -> None:
+        self.events.append([record[0] for record in records_of(parts)])
 
     def synced(self, callback: Callable[[], None]) -> None:
         self.waiting.append(callback)
+
+
+@dataclass
+class End:
+    """A leg, as far as the turn knows it. Like tunnel.Leg it asks for room first."""
+
+    turn: Turn
+    direction: int
+    write: Callable[[object], None]
+    number: int = 7
+    shut: bool = False
+    dropped: int = 0
+    waiting: int = 0
+    seen: int = 0
+
+    @property
+    def other(self) -> End:
+        return self
+
+    def passed_on(self, count: int) -> None:
+        self.waiting -= count
+
+    def brings(self, data: bytes) -> None:
+        offset, self.seen = self.seen, self.seen + len(data)
+        self.turn.room -= len(data)
+        if self.turn.room > 0:
+            self.turn.chunks.append((self, offset, data))  # type: ignore[arg-type]
+        else:
+            self.turn.chunk(self, offset, data)  # type: ignore[arg-type]
 
 
 class Loop:
@@ -41,9 +71,10 @@ class Loop:
             lambda error: note(str(error)),
             turn_bytes,
         )
+        self.legs = {way: End(self.turn, way, note) for way in DIRECTIONS}
 
-    def chunk(self, data: bytes, direction: int = 1, offset: int = 0) -> None:
-        self.turn.chunk(direction, 7, offset, data, self.diary.events.append)
+    def chunk(self, data: bytes, direction: Direction = Direction.FROM_CHARGE_POINT) -> None:
+        self.legs[direction].brings(data)
 
     def go(self) -> list[object]:
         while self.soon:
@@ -59,11 +90,9 @@ def loop() -> Loop:
 def test_a_turn_is_one_block_then_the_bytes_go_on_in_order(loop: Loop) -> None:
     loop.chunk(b"up")
     loop.turn.record(Kind.OPEN, 8, b"facts")
-    loop.chunk(b"down", direction=2)
+    loop.chunk(b"down", Direction.FROM_CSMS)
     loop.turn.do(loop.diary.events.append, "fin")
     assert loop.go() == [[Kind.DATA, Kind.OPEN, Kind.DATA], b"up", b"down", "fin"]
-    assert loop.view[counters.BYTES_FROM_CHARGE_POINT] == 2
-    assert loop.view[counters.BYTES_FROM_CSMS] == 4
 
 
 def test_what_a_deed_brings_belongs_to_the_next_turn(loop: Loop) -> None:
@@ -78,7 +107,24 @@ def test_a_full_turn_is_committed_at_once() -> None:
     assert loop.diary.events == []
     loop.chunk(b"67890")
     assert loop.diary.events == [[Kind.DATA, Kind.DATA], b"12345", b"67890"]
-    assert loop.go() == loop.diary.events
+    loop.chunk(b"the next")
+    assert loop.go() == [[Kind.DATA, Kind.DATA], b"12345", b"67890", [Kind.DATA], b"the next"]
+
+
+def test_a_turn_that_begins_with_a_fact_has_room_too(loop: Loop) -> None:
+    loop.turn.record(Kind.OPEN, 7, b"facts")
+    loop.chunk(b"up")
+    assert loop.diary.events == []
+    assert loop.go() == [[Kind.OPEN, Kind.DATA], b"up"]
+
+
+def test_what_comes_for_a_leg_that_has_ended_is_journalled_and_dropped(loop: Loop) -> None:
+    leg = loop.legs[Direction.FROM_CSMS]
+    loop.chunk(b"in time", Direction.FROM_CSMS)
+    loop.turn.do(lambda _: setattr(leg, "shut", True))
+    loop.chunk(b"too late", Direction.FROM_CSMS)
+    assert loop.go() == [[Kind.DATA, Kind.DATA], b"in time"]
+    assert leg.dropped == len(b"too late")
 
 
 def test_a_large_read_is_several_records_and_one_write(loop: Loop) -> None:
@@ -111,3 +157,13 @@ def test_durable_deeds_wait_for_the_disk_in_order() -> None:
     for callback in loop.diary.waiting:
         callback()
     assert loop.diary.events[2:] == [b"one", b"two"]
+
+
+def test_at_the_end_what_still_waits_for_the_disk_is_dropped() -> None:
+    loop = Loop(DurableTurn)
+    loop.chunk(b"one")
+    loop.turn.end()
+    for callback in loop.diary.waiting:
+        callback()
+    assert loop.go() == [[Kind.DATA]]
+    assert loop.legs[Direction.FROM_CHARGE_POINT].dropped == 3
