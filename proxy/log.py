@@ -10,10 +10,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import queue
 import threading
 import traceback
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ import structlog
 
 QUEUE_LINES: Final = 10_000
 FLUSH_SECONDS: Final = 1.0
+GATHER_SECONDS: Final = 0.05
 VALUE_LIMIT: Final = 1_024
 """Characters of one value; the rest is cut off and said so."""
 
@@ -31,39 +31,58 @@ _NEEDS_QUOTES: Final = frozenset(' "=')
 
 
 class _Lines:
-    """The queue and the thread behind it. Policy when full: the newest line is dropped and counted."""
+    """The queue and the thread behind it. Policy when full: the newest line is dropped and counted.
+
+    The thread gathers lines before it writes them: woken for each one, it would fight the event loop for the
+    interpreter (in a storm of reconnects that cost more than the lines themselves).
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._queue: queue.Queue[str | threading.Event] = queue.Queue(QUEUE_LINES)
+        self._queue: deque[str | threading.Event] = deque()
+        self._filled = threading.Event()
+        self._hurry = threading.Event()
         self._dropped = 0
         threading.Thread(target=self._write_all, name="log", daemon=True).start()
         atexit.register(self.flush)
 
     def msg(self, line: str) -> None:
-        try:
-            self._queue.put_nowait(line)
-        except queue.Full:
+        if len(self._queue) >= QUEUE_LINES:
             self._dropped += 1
+            return
+        self._queue.append(line)
+        if not self._filled.is_set():
+            self._filled.set()
 
     log = debug = info = warn = warning = error = critical = exception = fatal = failure = err = msg
 
     def flush(self) -> None:
         """Wait until what was logged so far is written, but not for long."""
         written = threading.Event()
-        try:
-            self._queue.put(written, timeout=FLUSH_SECONDS)
-        except queue.Full:
-            return
+        self._queue.append(written)
+        self._hurry.set()
+        self._filled.set()
         written.wait(FLUSH_SECONDS)
 
     def _write_all(self) -> None:
         while True:
-            item = self._queue.get()
-            if isinstance(item, threading.Event):
-                item.set()
+            self._filled.wait()
+            self._hurry.wait(GATHER_SECONDS)
+            self._hurry.clear()
+            self._filled.clear()
+            self._write_queue()
+
+    def _write_queue(self) -> None:
+        lines: list[str] = []
+        while self._queue:
+            item = self._queue.popleft()
+            if isinstance(item, str):
+                lines.append(item + self._note())
             else:
-                self._write(item + self._note())
+                self._write("".join(lines))
+                lines = []
+                item.set()
+        self._write("".join(lines))
 
     def _note(self) -> str:
         dropped, self._dropped = self._dropped, 0
@@ -177,7 +196,7 @@ def _printed(value: object) -> str:
 
 def _quoted(value: object) -> str:
     text = _printed(value)
-    if text and not _NEEDS_QUOTES & set(text):
+    if text and _NEEDS_QUOTES.isdisjoint(text):
         return text
     return '"' + text.replace('"', '\\"') + '"'
 
@@ -186,6 +205,8 @@ def printable(text: bytes | str) -> str:
     r"""A peer's string as one harmless line: backslash, control characters, invalid UTF-8 as \x.."""
     if isinstance(text, bytes):
         text = text[: VALUE_LIMIT * 4].decode("utf-8", "surrogateescape")
+    if len(text) <= VALUE_LIMIT and text.isprintable() and "\\" not in text:
+        return text  # nearly always
     cut = text[:VALUE_LIMIT] + (f"…(+{len(text) - VALUE_LIMIT})" if len(text) > VALUE_LIMIT else "")
     return "".join(map(_escaped, cut))
 

@@ -40,12 +40,15 @@ def fields(head: bytes) -> Headers:
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
     name, _, value = line.partition(b":")
-    return name, _FOLD.sub(b" ", value).strip(OWS)
+    return name, (_FOLD.sub(b" ", value) if b"\n" in value else value).strip(OWS)
 
 
 def values(headers: Headers, name_lower: bytes) -> list[bytes]:
     """All values of one field, in order."""
-    return [value for name, value in headers if name.strip(OWS).lower() == name_lower]
+    shortest = len(name_lower)
+    return [
+        value for name, value in headers if len(name) >= shortest and name.strip(OWS).lower() == name_lower
+    ]
 
 
 def first(headers: Headers, name_lower: bytes) -> bytes | None:

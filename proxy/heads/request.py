@@ -91,7 +91,7 @@ RULES: Final = (
          "bytes stand behind the head: send nothing before the answer"),
     Rule(Scope.HEAD, 400, "control_byte", rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]",
          "a control byte stands in the head: send printable characters only"),
-    Rule(Scope.HEAD, 400, "bare_lf", rb"(?<!\r)\n",
+    Rule(Scope.HEAD, 400, "bare_lf", rb"\n(?<!\r\n)",
          "a line ends with LF alone: end each line with CR LF"),
     Rule(Scope.HEAD, 400, "bare_cr", rb"\r(?!\n)",
          "a CR stands without LF: end each line with CR LF"),

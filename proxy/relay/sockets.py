@@ -20,7 +20,7 @@ _RTT: Final = struct.Struct("68xI")
 
 
 def tune(sock: socket.socket, deadlines: Deadlines) -> None:
-    """Liveness and no Nagle: what a chunk is, the peers decide."""
+    """Liveness and no Nagle: what a chunk is, the peers decide. A listener hands it on to those it accepts (tcp(7))."""
     options = (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, deadlines.keepalive_idle_seconds),

@@ -116,7 +116,6 @@ class Worker:
             self._say("refused", sockets.host(address), reason=refusal, capacity=self._capacity)
             return
         sock.setblocking(False)
-        sockets.tune(sock, self.relay.policy.deadlines)
         self.relay.accept(listener, sock, address)
 
     def _full(self) -> str:
@@ -213,6 +212,7 @@ class Worker:
         self._loop.add_reader(self._lifeline.fileno(), self._obey)
         for listening in self._listening:
             sockets.bound_buffers(listening.sock, self._settings.limits)
+            sockets.tune(listening.sock, self._settings.deadlines)
             listening.start()
         self._tick()
         gc.freeze()
