@@ -80,11 +80,10 @@ class Connection:
             self._find(lane, offset)
         if offset != lane.expected:
             payload = self._aligned(lane, offset, payload)
-        start = lane.expected
-        lane.expected = start + len(payload)
         self.last_at = self.time.at
-        for piece in lane.reader.feed(payload, start):
+        for piece in lane.feed(payload):
             _HANDLERS[type(piece)](self, lane, piece)
+        lane.fed()
 
     def _aligned(self, lane: Lane, offset: int, payload: bytes) -> bytes:
         """A jump forward is a hole; what was seen before is not seen again."""
@@ -206,7 +205,10 @@ class Connection:
     def _row(self, lane: Lane, piece: Piece, kind: int, meaning: Meaning) -> None:
         """Count the row, and emit it unless its message is still open."""
         self.frame_no += 1
-        if not lane.holds(Held(self.time.at, self.frame_no, kind, piece, meaning)):
+        row = Held(self.time.at, self.frame_no, kind, piece, meaning)
+        if not lane.waits:
+            self._emit(lane, row)
+        elif not lane.holds(row):
             self._release(lane)
 
     def _release(self, lane: Lane) -> None:
@@ -218,7 +220,7 @@ class Connection:
         link = lane.bind(piece)
         row = self._frame_row(lane, held, link)
         self.batcher.frame(row, len(piece.payload) + len(held.meaning.text))
-        if isinstance(piece, Frame) or (isinstance(piece, Part) and piece.last):
+        if type(piece) is Frame or (type(piece) is Part and piece.last):
             self._count(lane, piece, held.meaning)
 
     def _count(self, lane: Lane, piece: Frame | Part, meaning: Meaning) -> None:
@@ -229,11 +231,12 @@ class Connection:
     def _frame_row(self, lane: Lane, held: Held, link: bytes) -> Row:
         """By position, in the order of tables.py["frames"]."""
         piece, meaning, who = held.piece, held.meaning, self.identity
-        head: tuple[Any, ...]
         if isinstance(piece, Opaque):
-            head, mask, header = (0, 0, 0, 0), 0, b""
+            opcode = fin = rsv = masked = mask = 0
+            header = b""
         else:
-            head, mask, header = (piece.opcode, piece.fin, piece.rsv, piece.masked), piece.mask, piece.header
+            opcode, fin, rsv, masked = piece.opcode, piece.fin, piece.rsv, piece.masked
+            mask, header = piece.mask, piece.header
         return (
             held.at,
             self.batcher.number,
@@ -243,7 +246,10 @@ class Connection:
             check_of(link),
             lane.direction,
             held.kind,
-            *head,
+            opcode,
+            fin,
+            rsv,
+            masked,
             meaning.message_type,
             meaning.verdict,
             meaning.truncated,

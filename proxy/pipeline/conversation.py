@@ -22,6 +22,11 @@ from proxy.pipeline.identity import Identity
 from proxy.pipeline.rows import NO_MEANING, UNJUDGED, UNPARSEABLE, Meaning
 
 _MOST_LATENCY_US: Final = 2**32 - 1
+_FROM_CHARGE_POINT: Final = (
+    Direction.FROM_CHARGE_POINT
+)  # a member looked up on its enum costs more than what it is for
+_MESSAGE: Final = LifeKind.MESSAGE
+_PING: Final = LifeKind.PING
 
 
 class Listener(Protocol):
@@ -98,11 +103,13 @@ class Conversation:
 
     def ping(self, direction: Direction, frame_no: int) -> None:
         """A control frame: the link lives."""
-        self._alive(direction, LifeKind.PING, frame_no)
+        if self._listener is not None and direction is _FROM_CHARGE_POINT:
+            self._listener.alive(self._where(frame_no), _PING)
 
     def alive(self, direction: Direction, frame_no: int) -> None:
         """Bytes that may be a message: the peer lives."""
-        self._alive(direction, LifeKind.MESSAGE, frame_no)
+        if self._listener is not None and direction is _FROM_CHARGE_POINT:
+            self._listener.alive(self._where(frame_no), _MESSAGE)
 
     # messages
 
@@ -110,35 +117,36 @@ class Conversation:
         """A message nobody can read; why."""
         if self._listener is None:
             return NO_MEANING
-        self._alive(direction, LifeKind.MESSAGE, frame_no)
+        self.alive(direction, frame_no)
         self._tell(facts.Unparseable(*self._where(frame_no), direction, reason))
         return Meaning(verdict=UNPARSEABLE)
 
     def message(self, direction: Direction, text: bytes, frame_no: int) -> Meaning:
         """A whole text message; what it says."""
-        if self._listener is None:
+        listener = self._listener
+        if listener is None:
             return NO_MEANING
-        self._alive(direction, LifeKind.MESSAGE, frame_no)
+        where = self._where(frame_no)
+        if direction is _FROM_CHARGE_POINT:
+            listener.alive(where, _MESSAGE)
         message = decode(text)
-        meaning: Meaning = _READ[type(message)](self, direction, message, frame_no)
+        meaning: Meaning = _READ[type(message)](self, direction, message, where)
         return meaning
 
-    def _call(self, direction: Direction, call: Call, frame_no: int) -> Meaning:
-        where = self._where(frame_no)
-        for lost in self._correlator.call(direction, call, where.at, where.clock, frame_no):
+    def _call(self, direction: Direction, call: Call, where: Where) -> Meaning:
+        for lost in self._correlator.call(direction, call, where.at, where.clock, where.frame_no):
             self._tell(_unanswered(where, lost))
         self._tell(facts.CallSent(*where, direction, call.action, call.message_id))
         return Meaning(2, UNJUDGED, 0, call.message_id, call.action)
 
-    def _send(self, direction: Direction, send: Send, frame_no: int) -> Meaning:
+    def _send(self, direction: Direction, send: Send, where: Where) -> Meaning:
         return Meaning(6, UNJUDGED, 0, send.message_id, send.action)
 
-    def _unparsed(self, direction: Direction, message: Unparsed, frame_no: int) -> Meaning:
-        self._tell(facts.Unparseable(*self._where(frame_no), direction, message.reason))
+    def _unparsed(self, direction: Direction, message: Unparsed, where: Where) -> Meaning:
+        self._tell(facts.Unparseable(*where, direction, message.reason))
         return Meaning(message.message_type, UNPARSEABLE, 0, message.message_id)
 
-    def _result(self, direction: Direction, result: CallResult, frame_no: int) -> Meaning:
-        where = self._where(frame_no)
+    def _result(self, direction: Direction, result: CallResult, where: Where) -> Meaning:
         verdict = self._correlator.reply(direction, result, where.clock)
         if not isinstance(verdict, Answer):
             return self._strange(where, verdict, 3, result.message_id)
@@ -146,16 +154,14 @@ class Conversation:
         self._read(where, verdict, result)
         return _joined(verdict, 3)
 
-    def _error(self, direction: Direction, error: CallError, frame_no: int) -> Meaning:
-        where = self._where(frame_no)
+    def _error(self, direction: Direction, error: CallError, where: Where) -> Meaning:
         verdict = self._correlator.reply(direction, error, where.clock)
         if not isinstance(verdict, Answer):
             return self._strange(where, verdict, 4, error.message_id, error.code)
         self._answered(where, verdict, error.code)
         return _joined(verdict, 4)
 
-    def _result_error(self, direction: Direction, error: CallResultError, frame_no: int) -> Meaning:
-        where = self._where(frame_no)
+    def _result_error(self, direction: Direction, error: CallResultError, where: Where) -> Meaning:
         verdict = self._correlator.reply(direction, error, where.clock)
         if isinstance(verdict, Answer):  # a type 5 never answers a call
             return Meaning(5, UNJUDGED, 0, error.message_id)
@@ -204,10 +210,6 @@ class Conversation:
     def _tell(self, fact: Fact) -> None:
         if self._listener is not None:
             self._listener.fact(fact)
-
-    def _alive(self, direction: Direction, kind: LifeKind, frame_no: int) -> None:
-        if direction is Direction.FROM_CHARGE_POINT and self._listener is not None:
-            self._listener.alive(self._where(frame_no), kind)
 
     # checkpoint
 

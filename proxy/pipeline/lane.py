@@ -16,7 +16,7 @@ from proxy.heads.extensions import Deflate
 from proxy.names import Direction
 from proxy.pipeline.chain import Chain
 from proxy.pipeline.rows import NO_MEANING, Meaning
-from proxy.wire.frames import Frame, FrameReader, FrameReaderState, Opaque, Part, wire_bytes
+from proxy.wire.frames import Frame, FrameReader, FrameReaderState, Opaque, Part, wire_bytes, wire_size
 from proxy.wire.messages import MessageReader, MessageReaderState
 
 MOST_HELD_ROWS: Final = 2_000
@@ -49,7 +49,18 @@ class LaneState(msgspec.Struct, frozen=True):
 class Lane:
     """The caller feeds bytes and hands the finished rows on; see `Connection`."""
 
-    __slots__ = ("chain", "direction", "expected", "frames", "held", "messages", "reader", "unknown")
+    __slots__ = (
+        "_chunk",
+        "_chunk_at",
+        "chain",
+        "direction",
+        "expected",
+        "frames",
+        "held",
+        "messages",
+        "reader",
+        "unknown",
+    )
 
     def __init__(self, direction: Direction, deflate: Deflate | None, link: bytes) -> None:
         self.direction = direction
@@ -60,6 +71,19 @@ class Lane:
         self.frames = 0
         self.unknown = False
         self.held: list[Held] = []
+        self._chunk = b""
+        self._chunk_at = 0
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The stream's next bytes; the pieces they complete. Call `fed` when these are rows."""
+        start = self._chunk_at = self.expected
+        self._chunk = chunk
+        self.expected = start + len(chunk)
+        return self.reader.feed(chunk, start)
+
+    def fed(self) -> None:
+        """The chunk is not needed any more."""
+        self._chunk = b""
 
     def hole(self, until: int) -> None:
         """Bytes up to stream offset `until` are missing: look for footing, believe nothing learnt before."""
@@ -83,7 +107,20 @@ class Lane:
         """Add a row with `piece`'s wire bytes to the chain; the row's link."""
         if isinstance(piece, Opaque):
             return self.chain.add(piece.payload)
-        return self.chain.add(wire_bytes(piece.header, piece.mask, piece.masked, piece.payload))
+        return self.chain.add(self._wire(piece))
+
+    def _wire(self, piece: Frame | Part) -> bytes:
+        """A piece's wire bytes: out of the chunk in hand, else masked anew (twice the time)."""
+        at = piece.offset - self._chunk_at
+        if at < 0 or not self._chunk:
+            return wire_bytes(piece.header, piece.mask, piece.masked, piece.payload)
+        size = wire_size(piece.header, piece.masked, piece.payload)
+        return self._chunk if size == len(self._chunk) else self._chunk[at : at + size]
+
+    @property
+    def waits(self) -> bool:
+        """Must a new row wait, for the end of a message or behind rows that do?"""
+        return bool(self.held) or self.messages.open
 
     def state(self) -> LaneState:
         return LaneState(

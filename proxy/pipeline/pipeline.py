@@ -140,8 +140,7 @@ class Pipeline:
         )
 
     def _made(self, identity: Identity, opened: Opened) -> Connection:
-        listener = None if self.understanding.safe else self.understanding
-        conversation = Conversation(identity, version_of(opened), self.time, listener)
+        conversation = Conversation(identity, version_of(opened), self.time, self.understanding.runner)
         return Connection(identity, opened, self.time, self.batcher, conversation)
 
     def refused(self, number: int, refused: Refused) -> None:

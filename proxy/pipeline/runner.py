@@ -120,17 +120,16 @@ class Runner:
         for name, step in steps:
             self._step(point, name, step, fact)
 
-    def alive(
-        self, charge_point: str, connection_id: str, kind: LifeKind, at: int, clock: int, frame_no: int
-    ) -> None:
+    def alive(self, where: Where, kind: LifeKind) -> None:
         """The charge point sent a frame (or bytes that may be one). Call it for each: no analyzer is, as a rule."""
+        clock = where.clock
         if self._heap and self._heap[0][0] <= clock:
             self._serve(clock)
-        self.at, self.clock = at, clock
-        point = self._point(charge_point, clock)
+        self.at, self.clock = where.at, clock
+        point = self._point(where.charge_point, clock)
         point.seen = clock
-        if point.life.saw(kind, connection_id, clock, frame_no):
-            self.fact(LifeSeen(charge_point, connection_id, frame_no, at, clock, kind))
+        if point.life.saw(kind, where.connection_id, clock, where.frame_no):
+            self.fact(LifeSeen(*where, kind))
 
     def mark(self, at: int, clock: int) -> None:
         """Time has come this far."""

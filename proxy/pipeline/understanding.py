@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from analyzers.base import Analyzer, Finding, Raised, Rule, Severity
 from proxy.heads.connection import Refused
-from proxy.ocpp.facts import Fact, HandshakeFailed, LifeKind, Where
+from proxy.ocpp.facts import HandshakeFailed, Where
 from proxy.pipeline.batch import Row
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.rows import row_of
@@ -45,18 +45,6 @@ class Understanding:
             now = Where("", "", 0, self.runner.at, self.runner.clock)
             self.runner.report(now, Raised(RESETTLED, key=str(now.clock)))
 
-    # the listener of conversations
-
-    def fact(self, fact: Fact) -> None:
-        if self.runner is not None:
-            self.runner.fact(fact)
-
-    def alive(self, where: Where, kind: LifeKind) -> None:
-        if self.runner is not None:
-            self.runner.alive(
-                where.charge_point, where.connection_id, kind, where.at, where.clock, where.frame_no
-            )
-
     # from the pipeline
 
     def mark(self, at: int, clock: int) -> None:
@@ -64,10 +52,11 @@ class Understanding:
             self.runner.mark(at, clock)
 
     def refused(self, connection_id: str, refused: Refused, time: ObservedClock) -> None:
-        where = Where(refused.charge_point, connection_id, 0, time.at, time.clock)
-        self.fact(
+        if self.runner is None:
+            return
+        self.runner.fact(
             HandshakeFailed(
-                *where,
+                *Where(refused.charge_point, connection_id, 0, time.at, time.clock),
                 refused.status,
                 refused.refused_by,
                 refused.reason,

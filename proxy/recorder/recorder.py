@@ -17,7 +17,7 @@ from proxy.journal.format import Kind
 from proxy.journal.items import Block, Damage, Item, Positions
 from proxy.journal.merge import MergedJournal
 from proxy.log import get_logger
-from proxy.names import Direction
+from proxy.names import DIRECTIONS, Direction
 from proxy.pipeline.batch import Batch
 from proxy.pipeline.pipeline import Pipeline
 from proxy.recorder.checkpoint import Checkpoint, Checkpoints, Part, pack
@@ -27,6 +27,7 @@ from proxy.recorder.settings import RecorderSettings
 READ_BYTES: Final = 4 * 1024 * 1024
 _COSTS: Final = 20
 """A checkpoint is never made sooner than so many times what the last one took."""
+_DIRECTION: Final = {int(direction): direction for direction in DIRECTIONS}
 PIPELINE_SCHEMA: Final = 1
 TALLY_SCHEMA: Final = 1
 RUNNER_SCHEMA: Final = 1
@@ -123,7 +124,7 @@ class Recorder:
         pipeline = self.pipeline
         for kind, flags, connection, offset, payload in block.records:
             if kind == Kind.DATA:
-                pipeline.data(connection, Direction(flags), offset, payload)
+                pipeline.data(connection, _DIRECTION[flags], offset, payload)
                 self._bytes += len(payload)
             elif kind in _SAID:
                 _SAID[kind](pipeline, flags, connection, offset, payload)

@@ -102,6 +102,11 @@ def wire_bytes(header: bytes, mask: int, masked: bool, payload: bytes) -> bytes:
     return header + key + body if header else body
 
 
+def wire_size(header: bytes, masked: bool, payload: bytes) -> int:
+    """len(wire_bytes(...))"""
+    return len(header) + len(payload) + (KEY_SIZE if masked and header else 0)
+
+
 def _is_json_array(payload: bytes) -> bool:
     return payload.lstrip()[:1] == b"[" and payload.rstrip()[-1:] == b"]"
 

@@ -60,7 +60,7 @@ class Story:
 
     def _alive(self, kind: LifeKind) -> Story:
         charge_point, connection, frame, at, clock = self.where()
-        self.runner.alive(charge_point, connection, kind, at, clock, frame)
+        self.runner.alive(Where(charge_point, connection, frame, at, clock), kind)
         return self
 
     def call(

@@ -123,7 +123,9 @@ class Recording(Runner):
 def play(runner: Runner, stream: Sequence[Fact]) -> None:
     for item in stream:
         if isinstance(item, Alive):
-            runner.alive(item.charge_point, item.connection_id, item.kind, item.at, item.clock, item.frame_no)
+            runner.alive(
+                Where(item.charge_point, item.connection_id, item.frame_no, item.at, item.clock), item.kind
+            )
         elif isinstance(item, Mark):
             runner.mark(item.at, item.clock)
         else:

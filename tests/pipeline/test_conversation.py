@@ -6,22 +6,23 @@ import json
 
 from websockets.frames import Opcode
 
+from analyzers import ALL
 from proxy.heads.connection import Missed
 from proxy.ocpp import facts
 from proxy.ocpp.facts import Fact, LifeKind, Where
 from proxy.pipeline.pipeline import Pipeline
+from proxy.pipeline.runner import Runner
 from proxy.pipeline.understanding import Understanding
 from proxy.tables import VERDICTS
 from tests.pipeline.frames import call, frame, result
 from tests.pipeline.tape import CP, CSMS, JOURNAL, Result, Tape, new_pipeline, play
 
 
-class Listening(Understanding):
-    """Writes down every fact on its way to the runner."""
+class Listening(Runner):
+    """Writes down every fact on its way to the analyzers."""
 
     def __init__(self) -> None:
-        runner = new_pipeline().understanding.runner
-        super().__init__(runner)
+        super().__init__([kind() for kind in ALL])
         self.heard: list[Fact] = []
         self.lives: list[LifeKind] = []
 
@@ -39,7 +40,7 @@ class Listening(Understanding):
 
 def hear(tape: Tape) -> tuple[Listening, Result]:
     listening = Listening()
-    return listening, play(tape, Pipeline(JOURNAL, listening))
+    return listening, play(tape, Pipeline(JOURNAL, Understanding(listening)))
 
 
 def message(*parts: object) -> bytes:

@@ -33,7 +33,7 @@ def interval(second: float, seconds: int, charge_point: str = "CP_1") -> Fact:
 def live(
     runner: Runner, second: float, charge_point: str = "CP_1", kind: LifeKind = LifeKind.MESSAGE
 ) -> None:
-    runner.alive(charge_point, "c1", kind, EPOCH + int(second * SECOND), int(second * SECOND), 1)
+    runner.alive(Where(charge_point, "c1", 1, EPOCH + int(second * SECOND), int(second * SECOND)), kind)
 
 
 def mark(runner: Runner, second: float) -> None:
