@@ -9,7 +9,7 @@ import uvloop
 
 from proxy import log
 from proxy.lifeline import Lifeline
-from proxy.relay import settings, worker
+from proxy.relay import memory, settings, worker
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
     try:
         told = settings.from_json(lifeline.settings())
         log.configure("relay", told.log_format, told.log_level)
+        memory.give_large_blocks_back(told)
         uvloop.run(worker.run(lifeline, told))
     except EOFError:
         return 0
