@@ -1,22 +1,43 @@
 # Two commands from a fresh clone: `make demo` and `make test`. `make check` is what a reviewer runs first.
+# What takes longer than a test: `make bench`, `make kill`, `make faults`, `make crash-states`; `make evidence` is all four.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check install packages clean
+.PHONY: demo test check bench bench-relay bench-recorder kill faults crash-states evidence install packages clean
 
 demo: install  ## the proxy between a simulated CSMS and a simulated fleet, on free loopback ports
 	$(BIN)/ocpptap demo
 
 test: install packages  ## every test, with branch coverage of the pure parts and the journal
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage report --fail-under=95 --skip-covered
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-branch --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 check: install  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: bench-recorder bench-relay  ## what it costs; close everything else first, the machine is to be quiet
+
+bench-relay: install  ## the relay beside nginx, HAProxy, mitmproxy, in one interleaved run (12 minutes; ARGS=--quick: 1)
+	@sh tests/bench/packages.sh
+	$(BIN)/python -m tests.bench.relay $(ARGS)
+
+bench-recorder: install  ## the journal alone; the recorder by stage, and with the embedded store (6 minutes)
+	$(BIN)/python -m tests.bench.journal $(ARGS)
+	$(BIN)/python -m tests.bench.recorder $(ARGS)
+
+kill: install packages  ## 1,000 kills of every part, at random and at every failpoint, against an oracle outside
+	$(BIN)/python -m tests.kills --kills 1000 $(ARGS)
+
+faults: install packages  ## the failure suite with the real time-outs
+	$(BIN)/python -m tests.faults $(ARGS)
+
+crash-states: install  ## 100,000 states in which a power failure may leave the journal
+	$(BIN)/python -m tests.journal $(ARGS)
+
+evidence: bench kill faults crash-states  ## all of these, then docs/EVIDENCE.md
+	$(BIN)/python -m tests.evidence
 
 install: $(INSTALLED)
 
@@ -29,4 +50,4 @@ packages:  ## system packages that some tests need; without root the tests that 
 	@sh tests/packages.sh
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,9 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages that tests need and that are missing: command -> package.
+# Installs the Debian packages that tests need and that are missing: file or command -> package.
 set -e
 missing=""
 command -v promtool >/dev/null || missing="$missing prometheus"
 command -v curl >/dev/null || missing="$missing curl"
+command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
+command -v ip >/dev/null || missing="$missing iproute2"
+command -v nft >/dev/null || missing="$missing nftables"
+[ -e /usr/include/openssl/ssl.h ] || missing="$missing libssl-dev"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed (needs root and apt):$missing; the tests that need them will be skipped and say so" >&2

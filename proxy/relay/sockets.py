@@ -7,6 +7,8 @@ buffers bound the kernel's share of a stalled connection; SO_LINGER(1, 0) turns 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import struct
 from typing import Final
@@ -62,6 +64,15 @@ def is_dead(sock: socket.socket) -> bool:
     """The connection was reset or timed out, though nobody is reading who would hear of it."""
     info = _tcp_info(sock, 1)
     return len(info) == 1 and info[0] == _TCP_CLOSE
+
+
+def error_of(sock: socket.socket) -> OSError:
+    """Why the kernel ended a connection that nobody was reading from: ETIMEDOUT, or else its peer's RST."""
+    number = 0
+    with contextlib.suppress(OSError):
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    number = number or errno.ECONNRESET
+    return OSError(number, os.strerror(number))  # a TimeoutError or ConnectionResetError, by its number
 
 
 def _tcp_info(sock: socket.socket, size: int) -> bytes:

@@ -266,7 +266,7 @@ class Tunnel:
     def died(self, leg: Leg) -> None:
         """A leg nobody was reading from turned out to be lost."""
         if not leg.leaving:
-            self._began_to_end(WHO[leg.direction], "rst", "")
+            self._began_to_end(WHO[leg.direction], *_how(sockets.error_of(leg.sock)))
             self._abort()
 
     def close(self, reason: str, linger_seconds: float) -> None:

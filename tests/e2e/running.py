@@ -47,7 +47,11 @@ class Running:
         self.log = data.parent / f"{data.name}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log)
-        self.ready_line = self._ready()
+        try:
+            self.ready_line = self._ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def _ready(self) -> str:
         out = self.process.stdout
