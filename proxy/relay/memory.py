@@ -3,7 +3,7 @@
 glibc raises its threshold for mmap with every large block that is freed; from then on reads of 64 to 250 KB lie
 between each other on the heap, which is never given back. Measured (tests/faults/test_load.py): 1,000 charge points
 that do not read, 112 KiB waiting for each, took 325 to 670 KiB each, and kept it when they had gone; with a fixed
-threshold 178, and 27 when they had gone. OCPP messages are smaller than that and stay on the heap.
+threshold 178 to 211, and 71 to 118 when they had gone. OCPP messages are smaller than that and stay on the heap.
 
 With TLS the threshold must lie above the 256 KiB that each read asks for and gives back: mapping and unmapping them
 costs 10 us per message (14 us with uvloop's own TLS: relay.md, finding 6), more than all the rest of it.

@@ -33,6 +33,7 @@ from proxy.journal.filesystem import RealFileSystem
 from proxy.journal.merge import MergedJournal
 from proxy.lifeline import Lifeline
 from proxy.pipeline.batch import Row
+from proxy.recorder.__main__ import _GC_THRESHOLDS
 from proxy.recorder.checkpoint import Checkpoints
 from proxy.recorder.inserter import Inserter
 from proxy.recorder.leash import Leash
@@ -132,13 +133,16 @@ def recorder_over(
         checkpoints = Checkpoints(Path(kept))
         recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, lambda *_: None)
         inserter.start()
+        thresholds = gc.get_threshold()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         try:
             yield recorder
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)  # the watchdog over the analyzers
             gc.unfreeze()
+            gc.set_threshold(*thresholds)
             inserter.give_up()
             journal.close()
             lifeline.close()

@@ -70,8 +70,7 @@ def test_a_reset_is_noticed_though_half_closed(world: World) -> None:
 
 def test_a_turn_that_is_full_is_committed_within_it(make_world: Make) -> None:
     world = make_world(settings_for(deadlines=QUICK, limits=Limits(turn_bytes=1000)))
-    wire = world.tunnel()
-    _all_through(wire)
+    assert _passed(world.tunnel()) == MUCH
 
 
 def test_no_byte_stays_behind_in_a_paused_tls_leg(tmp_path: Path) -> None:
@@ -80,19 +79,21 @@ def test_no_byte_stays_behind_in_a_paused_tls_leg(tmp_path: Path) -> None:
     try:
         name = world.name()
         charge_point = world.proxy.call_tls(world.client(), request(f"/{name}"))
-        wire = world.opened(charge_point, name, world.csms)
-        _all_through(wire)
+        assert _passed(world.opened(charge_point, name, world.csms)) == MUCH
     finally:
         world.end()
 
 
-def _all_through(wire: Wire) -> None:
+def _passed(wire: Wire) -> bytes:
+    """What the CSMS gets of MUCH when it begins to read only after everybody had to wait."""
     sender = threading.Thread(target=wire.charge_point.send, args=(MUCH,))
     wire.charge_point.sock.settimeout(10)
     sender.start()
     time.sleep(0.3)  # let everything fill up: that is what is tested
-    assert wire.csms.read(len(MUCH)) == MUCH
+    assert sender.is_alive(), "it had to wait"
+    passed = wire.csms.read(len(MUCH))
     sender.join()
+    return passed
 
 
 def test_durability_sync_passes_everything_on_once_it_is_on_the_disk(make_world: Make) -> None:
@@ -100,7 +101,7 @@ def test_durability_sync_passes_everything_on_once_it_is_on_the_disk(make_world:
     wire = world.tunnel(early=b"early", glued=b"glued")
     assert wire.csms.read(5) == b"early"
     assert wire.charge_point.read(5) == b"glued"
-    _all_through(wire)
+    assert _passed(wire) == MUCH
     wire.charge_point.fin()
     assert wire.csms.rest() == (b"", "fin")
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -194,7 +194,7 @@ class Proxy:
     def __init__(self, folder: Path, settings: RelaySettings) -> None:
         self.folder = folder
         count = 2 if settings.tls.certificate else 1
-        self.listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(count)]
+        self.listeners = [self.listen() for _ in range(count)]
         self.port = self.listeners[0].getsockname()[1]
         self.tls_port = self.listeners[-1].getsockname()[1]
         fs = RealFileSystem()
@@ -220,7 +220,10 @@ class Proxy:
             listener.close()
         self.line.sendall(msgspec.json.encode(self.settings) + b"\n")
 
-    def ready(self) -> Proxy:
+    def listen(self) -> socket.socket:
+        return socket.create_server(("127.0.0.1", 0), backlog=512)
+
+    def ready(self) -> Self:
         heard = b""
         while b"R" not in heard:
             piece = self.line.recv(100)
