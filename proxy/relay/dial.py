@@ -7,10 +7,8 @@ tried only while no byte was sent. Concurrent dials are bounded: who waits, wait
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from time import perf_counter_ns
 
 import aiofastnet
@@ -23,7 +21,7 @@ from proxy.relay import facts, sockets
 from proxy.relay.gather import Gatherer
 from proxy.relay.policy import Policy
 from proxy.relay.refusal import Refusal, unavailable
-from proxy.relay.resolver import Address, Resolver
+from proxy.relay.resolver import Address, Resolver, literal_address
 
 
 class Dialled(msgspec.Struct, frozen=True):
@@ -44,29 +42,31 @@ class Dialer:
         """Raises Refusal."""
         began = perf_counter_ns()
         deadline = asyncio.get_running_loop().time() + policy.deadlines.connect_seconds
-        async with self._slot(deadline, upstream, policy):
+        await self._take_slot(deadline, upstream, policy)
+        try:
             sock = await self._connect(deadline, upstream, policy)
             address = sockets.peer(sock)
             gatherer = await _speak(sock, upstream, policy)
+        finally:
+            self._slots.release()
         tls = facts.tls_of(gatherer.transport, upstream.host)
         return Dialled(gatherer, address, tls, (perf_counter_ns() - began) // 1000)
 
-    @contextlib.asynccontextmanager
-    async def _slot(self, deadline: float, upstream: Upstream, policy: Policy) -> AsyncIterator[None]:
+    async def _take_slot(self, deadline: float, upstream: Upstream, policy: Policy) -> None:
+        if not self._slots.locked():  # nearly always: no timer for what need not wait
+            await self._slots.acquire()
+            return
         try:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
         except TimeoutError:
             detail = "too many connections to the CSMS are being opened at once"
             raise _failure(policy, upstream, 503, "busy", detail) from None
-        try:
-            yield
-        finally:
-            self._slots.release()
 
     async def _connect(self, deadline: float, upstream: Upstream, policy: Policy) -> socket.socket:
         """The first address that answers."""
-        addresses = await self._addresses(deadline, upstream, policy)
+        literal = literal_address(upstream.host, upstream.port)
+        addresses = [literal] if literal else await self._addresses(deadline, upstream, policy)
         failure: Refusal | None = None
         loop = asyncio.get_running_loop()
         for family, address in addresses:

@@ -26,9 +26,6 @@ class Resolver:
 
     async def look_up(self, host: str, port: int) -> list[Address]:
         """In the system's order of preference. Raises OSError (socket.gaierror). The asker sets the deadline."""
-        literal = _literal(host, port)
-        if literal is not None:
-            return [literal]
         key = (host, port)
         task = self._under_way.get(key)
         if task is None:
@@ -52,7 +49,8 @@ class Resolver:
             return await answer
 
 
-def _literal(host: str, port: int) -> Address | None:
+def literal_address(host: str, port: int) -> Address | None:
+    """Of a host that is an address: nothing to look up."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
