@@ -151,6 +151,32 @@ def _tell_vanished(line: Line, seconds: float) -> None:
     )
 
 
+def test_a_csms_that_vanishes_while_nobody_reads_from_it_has_timed_out(tmp_path: Path) -> None:
+    """Its charge point takes a little now and then, so that the leg to the CSMS stays paused all the time."""
+    with places(tmp_path) as all_places:
+        line = all_places.csms_there("csms_paused")
+        line.lost.sock.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(1000):
+                line.lost.sock.sendall(bytes(65_536))
+        all_places.there.vanish()
+        assert sip_until_reset(line.left.sock) > 0
+        closed = all_places.closed(line)
+        assert (closed.closed_by, closed.how) == ("csms", "timeout")
+
+
+def sip_until_reset(sock: socket.socket) -> int:
+    """So little that the relay has bytes for it all the time, and enough that its window opens once a second."""
+    got, end = 0, time.monotonic() + 3 * DEADLINES.unacknowledged_seconds + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        try:
+            got += len(sock.recv(4_000))
+        except ConnectionResetError:
+            return got
+        time.sleep(0.05)
+    raise AssertionError("never reset")
+
+
 @pytest.mark.parametrize("leg", ["charge_point", "csms"])
 def test_a_live_peer_that_does_not_read_is_waited_for_as_long_as_is_said(leg: str, tmp_path: Path) -> None:
     """Beyond keepalive's probes, which it answers; then it is given up like a dead one, and what it lacks is said.
