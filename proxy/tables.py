@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 FRAME_KINDS: Final = {"frame": 1, "part": 2, "opaque": 3, "tail": 4}
-"""frame: one whole RFC 6455 frame. part: a piece of a frame over 1 MiB. opaque: bytes that are no frames.
+"""frame: one whole RFC 6455 frame. part: a piece of a frame over 1 MiB, or of one for whose end there
+was no room to wait. opaque: bytes that are no frames.
 tail: what was left at the close, maybe nothing; it carries the direction's last link."""
 VERDICTS: Final = {"": 0, "ok": 1, "erratum": 2, "violation": 3, "unparseable": 4}
 SEVERITIES: Final = {"info": 1, "warning": 2, "critical": 3}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+import zlib
 from typing import Final
 
 from proxy.journal.filesystem import FileSystem
@@ -19,13 +20,17 @@ _RUN: Final = "run"
 
 
 def read_uuid(fs: FileSystem, directory: str) -> bytes | None:
-    """None: this directory has none (yet)."""
-    text = _read(fs, f"{directory}/{_UUID}")
+    """None: this directory has none (yet), or not any more: a flipped bit must not make it another journal."""
+    text, _, crc = _read(fs, f"{directory}/{_UUID}").strip().partition(" ")
     try:
         value = bytes.fromhex(text)
     except ValueError:
         return None
-    return value if len(value) == 16 else None
+    return value if len(value) == 16 and crc in ("", _crc(text)) else None
+
+
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def journal_uuid(fs: FileSystem, directory: str) -> bytes:
@@ -35,7 +40,7 @@ def journal_uuid(fs: FileSystem, directory: str) -> bytes:
     if known is not None:
         return known
     made = _uuid_of_newest_segment(fs, directory) or uuid.uuid4().bytes
-    _replace(fs, directory, _UUID, made.hex())
+    _replace(fs, directory, _UUID, f"{made.hex()} {_crc(made.hex())}")
     return made
 
 

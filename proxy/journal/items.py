@@ -32,7 +32,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 class DamageKind(enum.StrEnum):
     """damage: bytes between valid blocks that are none. torn: the cut tail of a writer that died.
-    missing: a whole segment is not there; its bytes are not known (0)."""
+    missing: a whole segment, or the end of one that another follows, is not there; its bytes are not known (0)."""
 
     DAMAGE = "damage"
     TORN = "torn"

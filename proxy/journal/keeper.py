@@ -170,10 +170,10 @@ class Keeper:
             return 0
 
     def _new_segment(self) -> WritableSegment:
-        self._number += 1
-        name = SegmentName(self._name.run, self._name.worker, self._name.life, self._number)
+        name = SegmentName(self._name.run, self._name.worker, self._name.life, self._number + 1)
         path = f"{self._directory}/{name}"
         fd = self._fs.create(path + PREPARING)
+        self._number += 1
         try:
             self._fill_in(fd, path, name)
         except OSError:
@@ -196,9 +196,13 @@ class Keeper:
         self._fs.fsync_directory(self._directory)
 
     def _abandon(self, fd: int, temporary: str) -> None:
-        """A segment that already has its name stays, empty and small: a reader may have it open, its number is gone."""
+        """A segment that already has its name stays, empty and small: a reader may have it open, its number is gone.
+
+        Otherwise the next one gets the number: a number left out would be read as a segment that is missing.
+        """
         with contextlib.suppress(OSError):
             self._fs.unlink(temporary)
+            self._number -= 1
         with contextlib.suppress(OSError):
             self._fs.truncate(fd, HEADER_BYTES)
         with contextlib.suppress(OSError):

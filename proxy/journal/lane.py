@@ -25,7 +25,7 @@ from proxy.journal.reader import SegmentReader, TryLater, Vanished, open_segment
 
 READ_AHEAD_BYTES: Final = 2 * 1024**2
 END_OF_RUN: Final = 1 << 63
-"""Later than any time of the run; whoever hands the item out puts the run's last time there."""
+"""Later than any time of the run: in the place of its time, of an item that comes last."""
 _ITEM_COST: Final = 200
 
 
@@ -39,7 +39,7 @@ class LaneState(enum.Enum):
 
 
 class Lane:
-    """Hands out (mono, item, size, position behind it), in the worker's order; `mono` never goes back."""
+    """Hands out (place in time, item, size, position behind it), in the worker's order; the place never goes back."""
 
     def __init__(
         self,
@@ -70,6 +70,10 @@ class Lane:
         self._failed = position.failed
         self._deferred = False
         """Aside waits the end of a life that failed."""
+        self._cut_at = 0
+        """Where the segment left last stops without END, if it does."""
+        self._supposed: Item | None = None
+        """Of what waits aside: that an end is missing, which only the life's next block makes certain."""
         self.queued_bytes = 0
         self.state = LaneState.QUIET
 
@@ -110,6 +114,7 @@ class Lane:
 
         `run_after`: the next run, if this one is over.
         """
+        self._suppose_nothing()
         if self._began and not self._failed:
             self._end_life(self._life + 1, 0)
         elif run_after is not None:
@@ -141,10 +146,11 @@ class Lane:
         if name is None:
             return False
         if name.life != self._life:
+            self._suppose_nothing()
             self._end_life(name.life, name.number)
-        elif 0 < self._segment < name.number:
-            self._lost(0, 0, DamageKind.MISSING, (name.number, 0))
-            self._offset = 0
+        else:
+            self._miss_until(name.number)
+        self._cut_at = 0
         self._segment = name.number
         opened = open_segment(self._fs, self._directory, name, self._uuid, self._offset)
         if isinstance(opened, Skipped):
@@ -154,10 +160,28 @@ class Lane:
             self._enter_segment(opened)
         return True
 
+    def _miss_until(self, number: int) -> None:
+        """What should be before this segment of the life and is not: the end of the last one, and whole ones.
+
+        The end is missed only if a block follows: before its first one a segment is ready, and the last may go on.
+        """
+        last = self._segment - 1
+        if self._cut_at:
+            self._lost((last, self._cut_at), 0, DamageKind.MISSING, (self._segment, 0))
+            self._supposed = self._aside[-1][0]
+        if 0 < self._segment < number:
+            self._lost((self._segment, 0), 0, DamageKind.MISSING, (number, 0))
+            self._offset = 0
+
+    def _suppose_nothing(self) -> None:
+        """The life has no further block."""
+        self._aside = [entry for entry in self._aside if entry[0] is not self._supposed]
+        self._cut_at = 0
+
     def _enter_segment(self, reader: SegmentReader) -> None:
         self._reader = reader
         if self._offset == 0 and reader.header is None:
-            self._lost(0, HEADER_BYTES, DamageKind.DAMAGE, (self._segment, HEADER_BYTES))
+            self._lost((self._segment, 0), HEADER_BYTES, DamageKind.DAMAGE, (self._segment, HEADER_BYTES))
         if not self._began and reader.header is not None:
             self._mono = max(self._mono, reader.header.mono)
             self._at = self._at or reader.header.at
@@ -180,18 +204,23 @@ class Lane:
     def _read_tail(self, reader: SegmentReader) -> bool:
         if not reader.observed_free:
             return reader.abandoned()
-        lost = reader.search()
+        cut_at, lost = reader.offset, reader.search()
         if lost is not None and not lost.torn:
-            self._lost(lost.offset, lost.size, DamageKind.DAMAGE, (self._segment, reader.offset))
+            self._lost(
+                (self._segment, lost.offset), lost.size, DamageKind.DAMAGE, (self._segment, reader.offset)
+            )
             return True
         if lost is not None:
-            self._lost(lost.offset, lost.size, DamageKind.TORN, (self._segment + 1, 0))
+            self._lost((self._segment, lost.offset), lost.size, DamageKind.TORN, (self._segment + 1, 0))
+        elif reader.size > HEADER_BYTES:  # an abandoned one is no larger
+            self._cut_at = cut_at
         self._leave_segment()
         return True
 
     def _push_block(self, block: Decoded) -> None:
         self._at, self._mono = block.at, max(self._mono, block.mono)
         self._began, self._failed = True, block.end == End.FAILED
+        self._supposed = None
         self._aside = [(_dated(item, block.at), place) for item, place in self._aside]
         self._flush_aside(self._mono)
         behind = (self._segment + 1, 0) if block.end else (self._segment, block.next_offset)
@@ -199,19 +228,19 @@ class Lane:
         item = Block(*place, block.at, self._mono, block.records)
         self._push(self._mono, item, block.next_offset - block.offset, self._here(*behind))
 
-    def _push(self, mono: int, item: Item, size: int, behind: LanePosition) -> None:
+    def _push(self, place: int, item: Item, size: int, behind: LanePosition) -> None:
         size += _ITEM_COST
-        self._queue.append((mono, item, size, behind))
+        self._queue.append((place, item, size, behind))
         self.queued_bytes += size
 
-    def _flush_aside(self, mono: int) -> None:
+    def _flush_aside(self, place: int) -> None:
         for item, behind in self._aside:
-            self._push(mono, msgspec.structs.replace(item, mono=mono), 0, behind)
+            self._push(place, msgspec.structs.replace(item, mono=self._mono), 0, behind)
         self._aside.clear()
         self._deferred = False
 
-    def _lost(self, offset: int, size: int, kind: DamageKind, behind: tuple[int, int]) -> None:
-        where = (self._run, self.worker, self._life, self._segment, offset, size, kind)
+    def _lost(self, place: tuple[int, int], size: int, kind: DamageKind, behind: tuple[int, int]) -> None:
+        where = (self._run, self.worker, self._life, *place, size, kind)
         self._aside.append((Damage(*where, self._at, 0), self._here(*behind)))
 
     def _end_life(self, next_life: int, next_segment: int) -> None:

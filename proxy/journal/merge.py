@@ -16,7 +16,7 @@ import msgspec
 from proxy.journal.filesystem import FileSystem
 from proxy.journal.identity import read_uuid
 from proxy.journal.items import Block, Item, Positions, Skipped
-from proxy.journal.lane import END_OF_RUN, Lane, LaneState
+from proxy.journal.lane import Lane, LaneState
 from proxy.journal.listing import Listing, file_size
 
 
@@ -140,7 +140,7 @@ class MergedJournal:
 
     def _in_time(self, item: Item) -> Item:
         """Batches are numbered by time: it must not go back, not even where a clock or a file did."""
-        if self._latest <= item.mono < END_OF_RUN:
+        if self._latest <= item.mono:
             self._latest = item.mono
             return item
         return msgspec.structs.replace(item, mono=self._latest)

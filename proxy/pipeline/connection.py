@@ -14,6 +14,7 @@ from proxy.heads.connection import Closed, Opened
 from proxy.heads.extensions import Deflate, negotiated_deflate, ocpp_version, subprotocol
 from proxy.names import DIRECTIONS, Direction
 from proxy.pipeline.batch import Batcher, Row
+from proxy.pipeline.budget import Budget
 from proxy.pipeline.chain import check_of, first_link
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.conversation import Conversation, ConversationState
@@ -21,7 +22,7 @@ from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.lane import Held, Lane, LaneState, Piece
 from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Meaning
-from proxy.wire.frames import Frame, Opaque, Part
+from proxy.wire.frames import NO_ROOM, Frame, Opaque, Part
 from proxy.wire.messages import Assembled
 
 CLOSE: Final = 8
@@ -53,12 +54,14 @@ class Connection:
         time: ObservedClock,
         batcher: Batcher,
         conversation: Conversation,
+        budget: Budget,
     ) -> None:
         self.identity = identity
         self.opened = opened
         self.time = time
         self.batcher = batcher
         self.conversation = conversation
+        self.budget = budget
         self.deflate: Deflate | None = negotiated_deflate(opened.response_head)
         self.frame_no = 0
         self.close_code = 0
@@ -83,7 +86,9 @@ class Connection:
         self.last_at = self.time.at
         for piece in lane.feed(payload):
             _HANDLERS[type(piece)](self, lane, piece)
-        lane.fed()
+        lane.chunk = b""
+        if lane.noted or lane.held or lane.reader.need:  # with whole frames nothing waits, nor did
+            self.budget.note(self, lane)
 
     def _aligned(self, lane: Lane, offset: int, payload: bytes) -> bytes:
         """A jump forward is a hole; what was seen before is not seen again."""
@@ -119,6 +124,7 @@ class Connection:
         self._release(lane)
         self._gap(lane, start, until, kind, reason)
         lane.hole(until)
+        self.budget.note(self, lane)
         self.conversation.bytes_lost(direction, until - start, self.frame_no)
 
     def _gap(self, lane: Lane, start: int, until: int, kind: str, reason: str) -> None:
@@ -188,7 +194,7 @@ class Connection:
         meaning = NO_MEANING
         if part.last:
             lane.frames += 1
-            meaning = self.conversation.unreadable(lane.direction, "frame over 1 MiB", number)
+            meaning = self.conversation.unreadable(lane.direction, part.reason, number)
         self._row(lane, part, PART, meaning)
 
     def _opaque(self, lane: Lane, opaque: Opaque) -> None:
@@ -199,6 +205,25 @@ class Connection:
         else:
             self.conversation.alive(lane.direction, number)
         self._row(lane, opaque, OPAQUE, Meaning(verdict=UNPARSEABLE))
+
+    # no room
+
+    def relieve(self, lane: Lane) -> None:
+        """Let go what waits in `lane`, unread. Its peer says nothing at this moment: that is no sign of life."""
+        part = lane.reader.cut_early()
+        if part is not None:
+            lane.messages.part(part)
+            self._row(lane, part, PART, NO_MEANING)
+        if lane.messages.open:
+            self._give_up(lane)
+
+    def _give_up(self, lane: Lane) -> None:
+        """The open message's first row says that nobody read it."""
+        first = lane.held[0]
+        meaning = self.conversation.unread(lane.direction, NO_ROOM, first.frame_no)
+        lane.held[0] = msgspec.structs.replace(first, meaning=meaning)
+        lane.messages.give_up()
+        self._release(lane)
 
     # rows out
 
@@ -282,6 +307,7 @@ class Connection:
             self._release(lane)
             self.frame_no += 1
             self._emit(lane, Held(self.time.at, self.frame_no, TAIL, rest))
+            self.budget.forget(self, lane)
         self.conversation.closed(closed, self.frame_no)
 
     # checkpoint
@@ -308,6 +334,8 @@ class Connection:
             direction: Lane.restore(direction, self.deflate, lane)
             for direction, lane in zip(DIRECTIONS, state.lanes, strict=True)
         }
+        for resumed in self.lanes.values():
+            self.budget.count(self, resumed)
         self.conversation.resume(state.conversation)
 
 

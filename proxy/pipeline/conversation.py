@@ -115,9 +115,13 @@ class Conversation:
 
     def unreadable(self, direction: Direction, reason: str, frame_no: int) -> Meaning:
         """A message nobody can read; why."""
+        self.alive(direction, frame_no)
+        return self.unread(direction, reason, frame_no)
+
+    def unread(self, direction: Direction, reason: str, frame_no: int) -> Meaning:
+        """A message that was not read, and nobody spoke just now; why."""
         if self._listener is None:
             return NO_MEANING
-        self.alive(direction, frame_no)
         self._tell(facts.Unparseable(*self._where(frame_no), direction, reason))
         return Meaning(verdict=UNPARSEABLE)
 

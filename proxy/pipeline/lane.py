@@ -3,7 +3,8 @@
 The rows of a lane tile its byte stream (the bytes after the heads) without hole or overlap, except where a
 `gaps` row says so. Rows of a fragmented message, and whatever follows them in this direction, are held until the
 message is complete, because only then is it known whether a secret is in it. A message over 1 MiB or 1,000 fragments,
-or one between whose fragments so many control frames stand that 2,000 rows wait, is given up unread.
+or one between whose fragments so many control frames stand that 2,000 rows wait, is given up unread. So is what waits
+when it is too much in all lanes together (`budget.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from proxy.wire.frames import Frame, FrameReader, FrameReaderState, Opaque, Part
 from proxy.wire.messages import MessageReader, MessageReaderState
 
 MOST_HELD_ROWS: Final = 2_000
+_ROW_BYTES: Final = 400
+"""What a row that waits takes beside its payload."""
 
 Piece = Frame | Part | Opaque
 
@@ -50,14 +53,16 @@ class Lane:
     """The caller feeds bytes and hands the finished rows on; see `Connection`."""
 
     __slots__ = (
-        "_chunk",
         "_chunk_at",
         "chain",
+        "chunk",
         "direction",
         "expected",
         "frames",
         "held",
+        "held_bytes",
         "messages",
+        "noted",
         "reader",
         "unknown",
     )
@@ -71,19 +76,17 @@ class Lane:
         self.frames = 0
         self.unknown = False
         self.held: list[Held] = []
-        self._chunk = b""
+        self.held_bytes = 0
+        self.noted = 0  # of `waiting`, in the budget
+        self.chunk = b""
         self._chunk_at = 0
 
     def feed(self, chunk: bytes) -> list[Piece]:
-        """The stream's next bytes; the pieces they complete. Call `fed` when these are rows."""
+        """The stream's next bytes; the pieces they complete. Empty `chunk` when these are rows."""
         start = self._chunk_at = self.expected
-        self._chunk = chunk
+        self.chunk = chunk
         self.expected = start + len(chunk)
         return self.reader.feed(chunk, start)
-
-    def fed(self) -> None:
-        """The chunk is not needed any more."""
-        self._chunk = b""
 
     def hole(self, until: int) -> None:
         """Bytes up to stream offset `until` are missing: look for footing, believe nothing learnt before."""
@@ -94,6 +97,7 @@ class Lane:
     def holds(self, row: Held) -> bool:
         """Queue the row; True: it has to wait for the end of a message. If too many wait the message is given up."""
         self.held.append(row)
+        self.held_bytes += _bytes_of(row)
         if len(self.held) >= MOST_HELD_ROWS:
             self.messages.give_up()
         return self.messages.open
@@ -101,7 +105,13 @@ class Lane:
     def release(self) -> list[Held]:
         """The rows that waited, oldest first; none waits any longer."""
         held, self.held = self.held, []
+        self.held_bytes = 0
         return held
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of memory that what has no end yet takes: a piece of a frame, rows, the message they are."""
+        return self.reader.waiting + self.messages.waiting + self.held_bytes
 
     def bind(self, piece: Piece) -> bytes:
         """Add a row with `piece`'s wire bytes to the chain; the row's link."""
@@ -112,10 +122,10 @@ class Lane:
     def _wire(self, piece: Frame | Part) -> bytes:
         """A piece's wire bytes: out of the chunk in hand, else masked anew (twice the time)."""
         at = piece.offset - self._chunk_at
-        if at < 0 or not self._chunk:
+        if at < 0 or not self.chunk:
             return wire_bytes(piece.header, piece.mask, piece.masked, piece.payload)
         size = wire_size(piece.header, piece.masked, piece.payload)
-        return self._chunk if size == len(self._chunk) else self._chunk[at : at + size]
+        return self.chunk if size == len(self.chunk) else self.chunk[at : at + size]
 
     @property
     def waits(self) -> bool:
@@ -143,4 +153,9 @@ class Lane:
         lane.frames = state.frames
         lane.unknown = state.unknown
         lane.held = state.held
+        lane.held_bytes = sum(map(_bytes_of, state.held))
         return lane
+
+
+def _bytes_of(row: Held) -> int:
+    return _ROW_BYTES + len(row.piece.payload) + len(row.meaning.text)

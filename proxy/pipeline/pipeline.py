@@ -18,6 +18,7 @@ import msgspec
 from proxy.heads.connection import Closed, Missed, Opened, Refused
 from proxy.names import Direction, connection_id
 from proxy.pipeline.batch import Batcher
+from proxy.pipeline.budget import MOST_WAITING, Budget
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.connection import DAY, Connection, ConnectionState, version_of
 from proxy.pipeline.conversation import Conversation
@@ -49,15 +50,22 @@ class PipelineState(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """`source`: '' = live, else the import's SHA-256, a part of every key."""
+    """`source`: '' = live, else the import's SHA-256, a part of every key. `most_waiting`: see `Budget`."""
 
-    def __init__(self, journal: bytes, understanding: Understanding, source: str = "") -> None:
+    def __init__(
+        self,
+        journal: bytes,
+        understanding: Understanding,
+        source: str = "",
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         self.journal = journal.hex()
         self.source = source
         self.forgotten: Mapping[str, Known] = {}
         self.understanding = understanding
         self.time = ObservedClock()
         self.batcher = Batcher()
+        self.budget = Budget(most_waiting)
         self.streams: dict[StreamKey, dict[int, Connection]] = {}
         self._here: dict[int, Connection] = {}
         self._key: StreamKey = (0, 0, 0)
@@ -141,7 +149,7 @@ class Pipeline:
 
     def _made(self, identity: Identity, opened: Opened) -> Connection:
         conversation = Conversation(identity, version_of(opened), self.time, self.understanding.runner)
-        return Connection(identity, opened, self.time, self.batcher, conversation)
+        return Connection(identity, opened, self.time, self.batcher, conversation, self.budget)
 
     def refused(self, number: int, refused: Refused) -> None:
         """A handshake ended without a tunnel."""

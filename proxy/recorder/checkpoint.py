@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -59,6 +60,8 @@ class Checkpoints:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.directory.mkdir(mode=0o700, exist_ok=True)
+        self._deaths_lock = threading.Lock()
+        """A checkpoint is reached in the inserter's thread; the main one may end meanwhile."""
 
     def load(self, journal: bytes) -> list[Checkpoint]:
         """The readable checkpoints of this journal, newest first."""
@@ -79,19 +82,22 @@ class Checkpoints:
 
     def begin(self) -> int:
         """Count this start as a death until it is known better; the deaths before it."""
-        deaths = self._deaths()
-        self._note(deaths + 1)
+        with self._deaths_lock:
+            deaths = self._deaths()
+            self._note(deaths + 1)
         return deaths
 
     def left(self, deaths: int) -> None:
         """This life ended as it was told to: no death. `deaths`: what `begin` said."""
-        if self._deaths() == deaths + 1:
-            self._note(deaths)
+        with self._deaths_lock:
+            if self._deaths() == deaths + 1:
+                self._note(deaths)
 
     def reached(self) -> None:
         """A checkpoint was made: earlier deaths are forgotten."""
-        if self._deaths():
-            self._note(0)
+        with self._deaths_lock:
+            if self._deaths():
+                self._note(0)
 
     def _note(self, deaths: int) -> None:
         with contextlib.suppress(OSError):  # a full disk must not keep the recorder from making room

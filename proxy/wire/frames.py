@@ -1,7 +1,8 @@
 """One direction's bytes cut into frames (RFC 6455 5.2), as they come, in any segmentation.
 
-Everything fed comes out exactly once, in order: as a Frame, as Parts of a frame over 1 MiB, or as Opaque
-bytes; what waits for its rest comes out of `finish`. Nothing raises. At most 1 MiB and one header are held.
+Everything fed comes out exactly once, in order: as a Frame, as Parts of a frame over 1 MiB or one for whose rest
+there is no room to wait (`cut_early`), or as Opaque bytes; what waits for its rest comes out of `finish`.
+Nothing raises. At most 1 MiB and one header are held.
 
 - A violation makes the direction opaque for good: an endpoint fails the connection (RFC 6455 7.1.7).
 - After a hole bytes are opaque until footing is found: a chunk that begins with a complete, legal frame
@@ -11,7 +12,7 @@ bytes; what waits for its rest comes out of `finish`. Nothing raises. At most 1 
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -23,8 +24,12 @@ from proxy.wire.masking import apply_mask
 NO_FOOTING: Final = "no footing after a hole"
 CUT_BY_A_HOLE: Final = "cut by a hole"
 CUT_BY_THE_END: Final = "cut by the end of the stream"
+OVER_1_MIB: Final = "frame over 1 MiB"
+NO_ROOM: Final = "no room to wait for its end"
 _COMMON: Final = {0x80 | opcode: opcode for opcode in (TEXT, PING, PONG)}
 """First byte of the frames most traffic is made of: final, uncompressed."""
+_WHOLE_KEYS: Final = -KEY_SIZE
+"""`size & _WHOLE_KEYS` is the multiple of the key's size below."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False, tag="frame"):
@@ -41,7 +46,10 @@ class Frame(msgspec.Struct, frozen=True, gc=False, tag="frame"):
 
 
 class Part(msgspec.Struct, frozen=True, gc=False, tag="part"):
-    """A piece of a frame over 1 MiB: only the first has a header, all but the last have 1 MiB of payload."""
+    """A piece of a frame that is not put together: only the first has a header.
+
+    At most 1 MiB of payload, and but for the last a multiple of the key's size. `reason`: why it came in pieces.
+    """
 
     offset: int
     header: bytes
@@ -52,6 +60,7 @@ class Part(msgspec.Struct, frozen=True, gc=False, tag="part"):
     opcode: int
     payload: bytes
     last: bool
+    reason: str = OVER_1_MIB
 
 
 class Opaque(msgspec.Struct, frozen=True, gc=False, tag="opaque"):
@@ -72,7 +81,7 @@ class Mode(enum.IntEnum):
 
 
 class Rest(msgspec.Struct, frozen=True, gc=False):
-    """What is to come of a frame over 1 MiB whose first part is out."""
+    """What is to come of a frame whose first part is out."""
 
     mask: int
     masked: bool
@@ -80,10 +89,14 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     rsv: int
     opcode: int
     length: int
+    reason: str = OVER_1_MIB
 
 
 class FrameReaderState(msgspec.Struct, frozen=True):
-    """Everything a FrameReader knows. `held`: wire bytes that wait, the first at stream offset `start`."""
+    """Everything a FrameReader knows. `held`: wire bytes that wait, the first at stream offset `start`.
+
+    `held` is the reader's own and not a copy: encode it before the reader is fed again.
+    """
 
     mode: Mode
     held: bytes
@@ -122,7 +135,7 @@ def _gives_footing(piece: Piece) -> bool:
 class FrameReader:
     """Feed it one direction's bytes in order, with the stream offset of each chunk's first byte."""
 
-    __slots__ = ("_held", "_masked", "_mode", "_need", "_reason", "_rest", "_rules", "_start")
+    __slots__ = ("_held", "_masked", "_mode", "_reason", "_rest", "_rules", "_start", "need")
 
     def __init__(self, direction: Direction, deflate: Deflate | None = None) -> None:
         self._rules = rules_of(direction, deflate)
@@ -130,13 +143,13 @@ class FrameReader:
         self._mode = Mode.FRAMING
         self._held = bytearray()
         self._start = 0
-        self._need = 0  # held bytes that allow the next step; 0: at a frame's beginning, nothing held
+        self.need = 0  # held bytes that allow the next step; 0: at a frame's beginning, nothing held
         self._reason = ""  # to be said with the next opaque bytes
         self._rest: Rest | None = None
 
     def feed(self, data: bytes, offset: int) -> list[Piece]:
         """The pieces that `data`, whose first byte has stream offset `offset`, completes."""
-        if not self._need and (frame := self._whole(data, offset)) is not None:
+        if not self.need and (frame := self._whole(data, offset)) is not None:
             return [frame]
         if self._mode is Mode.FRAMING:
             return self._frame(data, offset)
@@ -148,7 +161,7 @@ class FrameReader:
         """Bytes were lost here: look for footing. What waited comes out next, of `feed` or `finish`."""
         if self._mode is Mode.FRAMING:
             self._mode = Mode.SEEKING
-            self._need = 1
+            self.need = 1
             self._rest = None
             self._reason = NO_FOOTING
 
@@ -160,8 +173,28 @@ class FrameReader:
         self.hole()
         return self._left(reason)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes held."""
+        return len(self._held)
+
+    def cut_early(self) -> Part | None:
+        """Let go what is held of an unfinished data frame, as a Part; the rest will come as Parts, too."""
+        if self._mode is not Mode.FRAMING or not self._held:
+            return None
+        data = bytes(self._held)
+        found = self._piece_so_far(data)
+        if found is None:
+            return None
+        part, size = found
+        self._held = bytearray(data[size:])
+        self._start += size
+        self.need = 1
+        return part
+
     def snapshot(self) -> FrameReaderState:
-        return FrameReaderState(self._mode, bytes(self._held), self._start, self._reason, self._rest)
+        held = cast(bytes, self._held)  # MessagePack knows no difference
+        return FrameReaderState(self._mode, held, self._start, self._reason, self._rest)
 
     @classmethod
     def restore(cls, direction: Direction, deflate: Deflate | None, state: FrameReaderState) -> FrameReader:
@@ -172,7 +205,7 @@ class FrameReader:
         reader._reason = state.reason
         reader._rest = state.rest
         at_beginning = state.mode is Mode.FRAMING and not state.held and state.rest is None
-        reader._need = 0 if at_beginning else 1
+        reader.need = 0 if at_beginning else 1
         return reader
 
     def _whole(self, data: bytes, offset: int) -> Frame | None:
@@ -204,7 +237,7 @@ class FrameReader:
         if not self._held:
             return self._cut(data, offset)
         self._held += data
-        if len(self._held) < self._need:
+        if len(self._held) < self.need:
             return []
         data = bytes(self._held)
         self._held.clear()
@@ -221,11 +254,11 @@ class FrameReader:
                 return pieces
             pieces.append(found[0])
             at += found[1]
-        self._need = 0 if self._mode is Mode.FRAMING and self._rest is None else 1
+        self.need = 0 if self._mode is Mode.FRAMING and self._rest is None else 1
         return pieces
 
     def _next(self, data: bytes, at: int, offset: int) -> tuple[Piece, int] | None:
-        """The piece that begins at `data[at]` and its size on the wire; None: wait for `_need` bytes."""
+        """The piece that begins at `data[at]` and its size on the wire; None: wait for `need` bytes."""
         if self._rest is not None:
             return self._next_part(self._rest, data, at, offset)
         header = read_header(data, at, self._rules)
@@ -233,11 +266,11 @@ class FrameReader:
             self._mode = Mode.OPAQUE
             return Opaque(offset, data[at:], header), len(data) - at
         if header is None:
-            self._need = len(data) - at + 1
+            self.need = len(data) - at + 1
             return None
         end = header.begin + min(header.length, MAX_PART)
         if len(data) - at < end:
-            self._need = end
+            self.need = end
             return None
         return self._first_piece(header, data[at : at + end], offset), end
 
@@ -247,21 +280,40 @@ class FrameReader:
         payload = apply_mask(wire[header.begin :], key) if key else wire[header.begin :]
         head = wire[: header.size]
         fin, rsv, opcode, masked = header.fin, header.rsv, header.opcode, header.masked
-        if header.length <= MAX_PART:
+        left = header.length - len(payload)
+        if not left:
             return Frame(offset, head, mask, masked, fin, rsv, opcode, payload)
-        self._rest = Rest(mask, masked, fin, rsv, opcode, header.length - MAX_PART)
-        return Part(offset, head, mask, masked, fin, rsv, opcode, payload, False)
+        reason = OVER_1_MIB if header.length > MAX_PART else NO_ROOM
+        self._rest = Rest(mask, masked, fin, rsv, opcode, left, reason)
+        return Part(offset, head, mask, masked, fin, rsv, opcode, payload, False, reason)
 
     def _next_part(self, rest: Rest, data: bytes, at: int, offset: int) -> tuple[Piece, int] | None:
         size = min(rest.length, MAX_PART)
         if len(data) - at < size:
-            self._need = size
+            self.need = size
             return None
-        payload = wire_bytes(b"", rest.mask, rest.masked, data[at : at + size])
-        left = rest.length - size
+        return self._later_piece(rest, data[at : at + size], offset), size
+
+    def _later_piece(self, rest: Rest, wire: bytes, offset: int) -> Part:
+        payload = wire_bytes(b"", rest.mask, rest.masked, wire)
+        left = rest.length - len(wire)
         self._rest = msgspec.structs.replace(rest, length=left) if left else None
-        part = Part(offset, b"", rest.mask, rest.masked, rest.fin, rest.rsv, rest.opcode, payload, not left)
-        return part, size
+        fin, rsv, opcode = rest.fin, rest.rsv, rest.opcode
+        return Part(offset, b"", rest.mask, rest.masked, fin, rsv, opcode, payload, not left, rest.reason)
+
+    def _piece_so_far(self, data: bytes) -> tuple[Part, int] | None:
+        """The payload held of a data frame, up to a multiple of the key's size; None: there is none yet."""
+        if self._rest is not None:
+            size = len(data) & _WHOLE_KEYS
+            return (self._later_piece(self._rest, data[:size], self._start), size) if size else None
+        header = read_header(data, 0, self._rules)
+        if not isinstance(header, Header) or header.opcode in CONTROL_OPCODES:
+            return None
+        size = (len(data) - header.begin) & _WHOLE_KEYS
+        if size <= 0:
+            return None
+        end = header.begin + size
+        return cast(Part, self._first_piece(header, data[:end], self._start)), end
 
     def _seek(self, data: bytes, offset: int) -> list[Piece]:
         pieces: list[Piece] = [self._left(CUT_BY_A_HOLE)] if self._held else []
@@ -280,7 +332,7 @@ class FrameReader:
             self._reason = ""
             return pieces
         self._mode = Mode.SEEKING
-        self._need = 1
+        self.need = 1
         self._rest = None
         self._held.clear()
         return []

@@ -8,7 +8,7 @@ once, as "too long", and its rest passes unread. Control frames between fragment
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Mode(enum.IntEnum):
 
 
 class MessageReaderState(msgspec.Struct, frozen=True):
-    """Everything a MessageReader knows."""
+    """Everything a MessageReader knows. `payload` is the reader's own: encode it before the next frame."""
 
     mode: Mode
     opcode: int
@@ -109,6 +109,11 @@ class MessageReader:
         """Is nothing under way, seen or unseen? Then a whole plain text message needs no `frame`."""
         return self._mode is Mode.BETWEEN
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of payload held of the open message."""
+        return len(self._payload)
+
     def frame(self, frame: Frame) -> Assembled | None:
         """The message that this data frame completes, or breaks."""
         if frame.opcode == CONTINUATION:
@@ -124,7 +129,7 @@ class MessageReader:
         return None
 
     def part(self, part: Part) -> Assembled | None:
-        """A piece of a frame over 1 MiB: its message is too long. Only the first piece says something.
+        """A piece of a frame nobody puts together: its message is too long. Only the first piece says something.
 
         No other frame can come between the pieces of one, so that the first piece settles the message.
         """
@@ -154,7 +159,7 @@ class MessageReader:
             self._mode,
             self._opcode,
             self._compressed,
-            bytes(self._payload),
+            cast(bytes, self._payload),  # MessagePack knows no difference
             self._fragments,
             self._problem,
             inflater,

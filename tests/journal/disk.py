@@ -40,7 +40,8 @@ class Inode:
 
 
 class Op(msgspec.Struct, frozen=True):
-    """One change of the disk. `kind`: create, write, allocate, truncate, sync, rename, unlink, sync_directory."""
+    """One change of the disk. `kind`: create, write, allocate, truncate, sync, sync_failed, rename, unlink,
+    sync_directory."""
 
     kind: str
     inode: int = 0
@@ -174,11 +175,17 @@ class Process:
         return inode.read(size, offset)
 
     def fsync(self, fd: int) -> None:
-        self._may_fail("fsync")
-        self._log("sync", fd)
+        self._sync("fsync", fd)
 
     def fdatasync(self, fd: int) -> None:
-        self._may_fail("fdatasync")
+        self._sync("fdatasync", fd)
+
+    def _sync(self, method: str, fd: int) -> None:
+        try:
+            self._may_fail(method)
+        except OSError:
+            self._log("sync_failed", fd)
+            raise
         self._log("sync", fd)
 
     def size(self, fd: int) -> int:

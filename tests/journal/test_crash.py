@@ -1,123 +1,160 @@
-"""Power failure at every moment, in every legal way: what was synced is there, nothing is invented, reading goes on."""
+"""Power failure at every moment, in every legal way, and again in the life after it: `make crash-states` tries more."""
 
 from __future__ import annotations
 
+import random
+from typing import Final
+
 import pytest
 
-from tests.journal.crash import pending, states
-from tests.journal.disk import Disk, Op
-from tests.journal.world import DIRECTORY, Worker, World, payloads
+from tests.journal.crash import NAMES_LOST, TORN, WRITES_LOST, Crash, changes, fingerprint, pending, states
+from tests.journal.disk import Disk, Inode, Op, Process
+from tests.journal.stories import WRITTEN, Story, drawn, rolling, second_life
+from tests.journal.verdict import LOST, Search, Tally, explore, judge
+
+AT_LEAST: Final = {
+    "rolling": 700,
+    "filling": 400,
+    "failing": 700,
+    "unsynced": 800,
+    "refused": 1200,
+    "two_workers": 1000,
+    "deleting": 700,
+}
+"""Distinct states of each story. All together: more than the 2,000 of DESIGN 10."""
 
 
-class Story:
-    """A worker's doings; after each step it is known which payloads the disk must not lose any more."""
-
-    def __init__(self) -> None:
-        self.world = World()
-        self.worker: Worker = self.world.worker()
-        self.said: list[bytes] = []
-        self.safe: list[tuple[int, int]] = []
-        """(length of the log, number of payloads that are on the disk since then)"""
-
-    def say(self) -> None:
-        payload, before = b"payload %d" % self.world.clock.mono, self.worker.journal.gap_bytes
-        self.worker.say(payload)
-        if self.worker.journal.gap_bytes == before:
-            self.said.append(payload)
-
-    def turn(self) -> None:
-        written = len(self.said)
-        self.worker.keeper.turn()
-        self.safe.append((len(self.world.disk.log), written))
-
-    def leave(self) -> None:
-        self.worker.leave()
-        self.safe.append((len(self.world.disk.log), len(self.said)))
-
-    def must_survive(self, moment: int) -> int:
-        return max((written for at, written in self.safe if at <= moment), default=0)
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_was_synced_survives_and_nothing_is_invented(name: str) -> None:
+    tally = Tally()
+    every = 2 if name == "deleting" else 1
+    explore(WRITTEN[name](), name, Search(every=every), tally, random.Random(1))
+    assert tally.first == []
+    assert tally.total >= AT_LEAST[name]
+    assert tally.states[TORN] > 0 < tally.states[WRITES_LOST]
+    assert tally.missing.total() > 0 < tally.said.total()
 
 
-def rolling() -> Story:
-    story = Story()
-    story.say()
-    story.turn()
-    story.say()
-    story.say()
-    story.turn()
-    story.world.clock.advance(4000)
-    story.say()
-    story.say()
-    story.turn()
-    story.say()
-    story.leave()
-    return story
+def test_so_many_states_are_enough() -> None:
+    assert AT_LEAST.keys() == WRITTEN.keys()
+    assert sum(AT_LEAST.values()) >= 2000
 
 
-def failing() -> Story:
-    """A write fails half way; then one and its segment's last block; each time it goes on in the next segment."""
-    story = Story()
-    story.say()
-    story.turn()
-    story.say()
-    story.world.disk.short_writes = [30]
-    story.world.disk.fail("pwrite", 28, times=1)
-    story.say()
-    story.world.disk.fail("pwrite", 5, times=2)
-    story.say()
-    story.turn()
-    story.say()
-    story.leave()
-    assert story.worker.journal.failures == 1
-    return story
+@pytest.mark.parametrize("name", ["rolling", "two_workers"])
+def test_the_life_after_a_crash_may_crash_too_and_changes_nothing_of_before(name: str) -> None:
+    story, tally = WRITTEN[name](), Tally()
+    heirs = explore(story, name, Search(heirs=10, every=20), Tally(), random.Random(1))
+    for heir in heirs:
+        explore(heir.story(second_life), f"after {name}", Search(every=9), tally, random.Random(1))
+    assert len(heirs) >= 2
+    assert tally.first == []
+    assert tally.total >= 80
 
 
-def recovered(disk: Disk, run: int) -> list[bytes]:
-    """Start as `ocpptap run` does, write on, read all; twice."""
-    disk.directories.add(DIRECTORY)
-    world = World(disk)
-    assert world.run > run
-    worker = world.worker()
-    worker.say(b"after")
-    worker.leave()
-    items = world.read()
-    assert items == world.read()
-    return payloads(items)
+def test_a_story_that_is_drawn_is_the_same_again() -> None:
+    first, again = (_drawn(7) for _ in range(2))
+    assert [said.payload for said in first.said] == [said.payload for said in again.said]
+    assert [op.kind for op in first.log] == [op.kind for op in again.log]
 
 
-def is_known(disk: Disk, must_survive: int, known: set[int]) -> bool:
-    """Whether an equal disk was tried already; remembers it."""
-    files = ((path, inode.size, bytes(inode.data)) for path, inode in sorted(disk.entries.items()))
-    fingerprint = hash((must_survive, *files))
-    new = fingerprint not in known
-    known.add(fingerprint)
-    return not new
+@pytest.mark.parametrize("name", WRITTEN)
+def test_nothing_is_written_to_a_segment_without_its_lock(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a reader may take a segment for left that is still written."""
+    write, written = Process.pwrite, []
+
+    def watched(self: Process, fd: int, data: bytes, offset: int) -> int:
+        (path,) = (path for path, inode in self.disk.entries.items() if inode is self._files[fd])
+        if ".journal" in path:
+            written.append(path)
+            assert self._files[fd].locked_by == fd
+        return write(self, fd, data, offset)
+
+    monkeypatch.setattr(Process, "pwrite", watched)
+    WRITTEN[name]()
+    assert len(written) > 5
 
 
-@pytest.mark.parametrize("make", [rolling, failing])
-def test_what_was_synced_survives_and_nothing_is_invented(make: type[Story]) -> None:
-    story = make()
-    log = story.world.disk.log
-    first = next(index for index, op in enumerate(log) if ".journal" in op.path)
-    seen: set[tuple[bytes, ...]] = set()
-    known: set[int] = set()
-    for moment in range(first, len(log) + 1):
-        must_survive = story.must_survive(moment)
-        for disk in states(log[:moment]):
-            if is_known(disk, must_survive, known):
-                continue
-            *found, last = recovered(disk, story.world.run)
-            assert last == b"after"
-            assert found == [payload for payload in story.said if payload in found]
-            assert found[:must_survive] == story.said[:must_survive]
-            seen.add(tuple(found))
-    assert len(seen) > len(story.said)
+# the enumeration and the judge themselves
+
+WRITE: Final = Op("write", 1, 0, b"ab")
+MADE: Final = [Op("create", 1, path="/x"), Op("allocate", 1, 8), WRITE, Op("sync", 1)]
 
 
-def test_the_enumeration_itself() -> None:
-    write = Op("write", 1, 0, b"ab")
-    log = [Op("create", 1, path="/x"), write, Op("sync", 1)]
-    assert pending(log) == [0]
-    assert pending([*log, Op("sync_directory")]) == []
-    assert pending([*log, write]) == [0, 3]
-    assert len(list(states([*log, write]))) == 4 + 1
+def names(crash: Crash) -> list[str]:
+    return sorted(crash.disk.entries)
+
+
+def test_what_a_sync_covers_is_not_lost() -> None:
+    assert pending(MADE) == [0]
+    assert pending([*MADE, Op("sync_directory")]) == []
+    assert pending([*MADE, WRITE]) == [0, 4]
+
+
+def test_what_a_failed_sync_covers_no_later_one_does() -> None:
+    failed = [*MADE[:3], Op("sync_failed", 1), Op("sync", 1), Op("sync_directory")]
+    assert pending(failed) == [1, 2]
+
+
+def test_each_subset_and_each_torn_byte_is_a_state() -> None:
+    found = list(states([*MADE, WRITE]))
+    assert len(found) == 4 + 1
+    assert [crash.kind for crash in found].count(TORN) == 1
+
+
+def test_a_long_write_tears_at_each_sector() -> None:
+    made = [Op("create", 1, path="/x"), Op("allocate", 1, 2048), Op("sync", 1), Op("sync_directory")]
+    torn = [
+        bytes(crash.disk.entries["/x"].data)
+        for crash in states([*made, Op("write", 1, 500, b"a" * 1200)])
+        if crash.kind == TORN
+    ]
+    heads = {data.rstrip(b"\0") for data in torn} & {bytes(500) + b"a" * n for n in range(1, 1200)}
+    assert {len(head) for head in heads} == {512, 1024, 1536}
+    assert bytes(512) + b"a" * 1188 in torn
+    assert bytes(500) + b"a" * 12 + bytes(512) + b"a" * 676 in torn
+
+
+def test_of_a_rename_there_is_the_old_name_the_new_one_or_both() -> None:
+    log = [*MADE, Op("sync_directory"), Op("rename", path="/x", new_path="/y")]
+    assert sorted(map(names, states(log))) == [["/x"], ["/x", "/y"], ["/y"]]
+    assert NAMES_LOST in {crash.kind for crash in states(log)}
+
+
+def test_a_name_may_be_there_whose_maker_was_lost() -> None:
+    log = [*MADE, Op("rename", path="/x", new_path="/y")]
+    both = [crash for crash in states(log) if names(crash) == ["/y"]]
+    assert {bytes(crash.disk.entries["/y"].data) for crash in both} == {b"ab"}
+
+
+def test_deletions_may_come_back_in_any_order() -> None:
+    log = [Op("create", n, path=f"/{n}") for n in (1, 2)]
+    log += [Op("sync_directory"), *(Op("unlink", path=f"/{n}") for n in (1, 2))]
+    assert sorted(map(names, states(log))) == [[], ["/1"], ["/1", "/2"], ["/2"]]
+
+
+def test_two_files_one_after_the_other_are_two_whatever_their_number() -> None:
+    log = [*MADE, Op("unlink", path="/x"), Op("create", 1, path="/z")]
+    assert {op.inode for op in changes(log) if op.kind == "create"} == {1, 6}
+
+
+def test_an_equal_disk_is_the_same_state() -> None:
+    def disk(content: bytes, path: str = "/x") -> Disk:
+        made, inode = Disk(), Inode()
+        inode.write(0, content)
+        made.entries[path] = inode
+        return made
+
+    assert fingerprint(disk(b"a")) == fingerprint(disk(b"a"))
+    assert len({fingerprint(disk(b"a")), fingerprint(disk(b"b")), fingerprint(disk(b"a", "/y"))}) == 3
+
+
+def test_a_loss_would_be_seen() -> None:
+    story = rolling()
+    last = next(states(story.log)).disk
+    inode = next(inode for path, inode in last.entries.items() if path.endswith("1.journal"))
+    inode.truncate(200)
+    assert any(problem.startswith(LOST) for problem in judge(story, len(story.log), last).problems)
+
+
+def _drawn(seed: int) -> Story:
+    return drawn(random.Random(seed), 30)

@@ -10,6 +10,7 @@ import msgspec
 from analyzers import ALL
 from proxy.heads.connection import Closed, Flow, Opened
 from proxy.names import Direction
+from proxy.pipeline.budget import MOST_WAITING
 from proxy.pipeline.pipeline import Pipeline, PipelineState
 from proxy.pipeline.runner import Runner
 from proxy.pipeline.understanding import Understanding
@@ -75,8 +76,8 @@ class Result:
         return list({row[key]: row for row in self.rows[table]}.values())
 
 
-def new_pipeline() -> Pipeline:
-    return Pipeline(JOURNAL, Understanding(Runner([kind() for kind in ALL])))
+def new_pipeline(most_waiting: int = MOST_WAITING) -> Pipeline:
+    return Pipeline(JOURNAL, Understanding(Runner([kind() for kind in ALL])), most_waiting=most_waiting)
 
 
 def resumed(pipeline: Pipeline) -> Pipeline:
@@ -84,7 +85,8 @@ def resumed(pipeline: Pipeline) -> Pipeline:
     runner = pipeline.understanding.runner
     assert runner is not None
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(pipeline.state()), type=PipelineState)
-    other = Pipeline(JOURNAL, Understanding(Runner.restore([kind() for kind in ALL], runner.snapshot())))
+    understanding = Understanding(Runner.restore([kind() for kind in ALL], runner.snapshot()))
+    other = Pipeline(JOURNAL, understanding, most_waiting=pipeline.budget.most)
     other.resume(state)
     return other
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy.heads.extensions import Deflate
 from proxy.names import MAX_PART, Direction
@@ -85,16 +86,122 @@ directions = st.sampled_from(Direction)
 deflates = st.sampled_from([None, Deflate()])
 
 
+def assert_tiles(pieces: Iterable[Piece], stream: bytes, begin: int) -> None:
+    end = begin
+    rebuilt = b""
+    for piece in pieces:
+        assert piece.offset == end
+        end += len(wire_of(piece))
+        rebuilt += wire_of(piece)
+    assert rebuilt == stream
+
+
 @given(streams, sizes, directions, deflates)
 def test_every_byte_comes_out_once_and_in_order(
     stream: bytes, sizes: list[int], direction: Direction, deflate: Deflate | None
 ) -> None:
-    pieces = read(FrameReader(direction, deflate), cut(stream, sizes), 1000)
-    end = 1000
-    for piece in pieces:
-        assert piece.offset == end
-        end += len(wire_of(piece))
-    assert b"".join(map(wire_of, pieces)) == stream
+    assert_tiles(read(FrameReader(direction, deflate), cut(stream, sizes), 1000), stream, 1000)
+
+
+def read_without_room(
+    reader: FrameReader, chunks: Iterable[bytes], offset: int, early: Iterable[bool]
+) -> list[Piece]:
+    """As `read`, but behind some chunks what waits is not held any longer."""
+    pieces: list[Piece] = []
+    for chunk, cuts in zip(chunks, itertools.chain(early, itertools.repeat(True)), strict=False):
+        pieces += reader.feed(chunk, offset)
+        offset += len(chunk)
+        part = reader.cut_early() if cuts else None
+        if part is not None:
+            pieces.append(part)
+            assert reader.cut_early() is None, "at once there is nothing more to cut"
+    left = reader.finish()
+    return pieces if left is None else [*pieces, left]
+
+
+def put_together(pieces: Iterable[Piece]) -> list[Piece]:
+    """Parts of a frame that ended, as that frame."""
+    result: list[Piece] = []
+    for piece in joined(pieces):
+        if isinstance(piece, Part) and not piece.header:
+            first = result[-1]
+            assert isinstance(first, Part)
+            result[-1] = replace(first, payload=first.payload + piece.payload, last=piece.last)
+        else:
+            result.append(piece)
+    return [as_frame(piece) if isinstance(piece, Part) and piece.last else piece for piece in result]
+
+
+def as_frame(part: Part) -> Frame:
+    fields = msgspec.structs.asdict(part)
+    return Frame(**{name: fields[name] for name in Frame.__struct_fields__})
+
+
+early_cuts = st.lists(st.booleans(), max_size=20)
+
+
+@given(st.one_of(streams, client_streams), sizes, early_cuts, directions, deflates)
+def test_every_byte_comes_out_once_whenever_frames_are_cut_early(
+    stream: bytes, sizes: list[int], early: list[bool], direction: Direction, deflate: Deflate | None
+) -> None:
+    reader = FrameReader(direction, deflate)
+    assert_tiles(read_without_room(reader, cut(stream, sizes), 1000, early), stream, 1000)
+
+
+@given(client_streams, sizes, early_cuts)
+def test_a_frame_cut_early_is_the_same_frame_in_pieces(
+    stream: bytes, sizes: list[int], early: list[bool]
+) -> None:
+    whole = read(FrameReader(CLIENT), [stream])
+    pieces = read_without_room(FrameReader(CLIENT), cut(stream, sizes), 0, early)
+    *ended, last = put_together(pieces) or [Opaque(0, b"")]
+    assert ended == whole[: len(ended)], "but for the one that did not end"
+    assert isinstance(last, Opaque) or [last] == whole[len(ended) :]
+
+
+@given(client_streams, sizes, early_cuts, st.data())
+def test_a_snapshot_of_a_reader_that_cuts_early_continues_alike(
+    stream: bytes, sizes: list[int], early: list[bool], data: st.DataObject
+) -> None:
+    chunks = cut(stream, sizes)
+    at = data.draw(st.integers(0, len(chunks)))
+    original, offset = FrameReader(CLIENT), len(b"".join(chunks[:at]))
+    fed = 0
+    for chunk in chunks[:at]:
+        original.feed(chunk, fed)
+        original.cut_early()
+        fed += len(chunk)
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(original.snapshot()), type=FrameReaderState)
+    restored = FrameReader.restore(CLIENT, None, state)
+    assert restored.waiting == original.waiting
+    assert read_without_room(restored, chunks[at:], offset, early) == read_without_room(
+        original, chunks[at:], offset, early
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [(65_536, "no room to wait for its end"), (MAX_PART + 9, "frame over 1 MiB")],
+)
+@pytest.mark.parametrize("key", [b"", KEY])
+def test_a_frame_without_room_comes_in_pieces_that_end_at_whole_keys(
+    size: int, reason: str, key: bytes
+) -> None:
+    stream = encode(0x81, bytes(range(256)) * (size // 256 + 1), key)[:size]
+    reader = FrameReader(CLIENT if key else SERVER)
+    reader.feed(stream[:1023], 0)
+    first = reader.cut_early()
+    assert isinstance(first, Part)
+    assert (len(first.payload) % 4, first.reason) == (0, reason)
+    assert reader.waiting < 4
+
+
+def test_a_control_frame_or_half_a_header_is_not_cut() -> None:
+    for half in (encode(0x89, b"12345678")[:-1], encode(0x81, bytes(300))[:5], encode(0x81, bytes(9))[:9]):
+        reader = FrameReader(CLIENT)
+        reader.feed(half, 0)
+        assert reader.cut_early() is None
+        assert reader.waiting == len(half)
 
 
 @given(st.lists(st.tuples(st.booleans(), streams, sizes), max_size=4), directions)
