@@ -21,16 +21,11 @@ _RUN: Final = "run"
 
 def read_uuid(fs: FileSystem, directory: str) -> bytes | None:
     """None: this directory has none (yet), or not any more: a flipped bit must not make it another journal."""
-    text, _, crc = _read(fs, f"{directory}/{_UUID}").strip().partition(" ")
     try:
-        value = bytes.fromhex(text)
+        value = bytes.fromhex(_read_signed(fs, f"{directory}/{_UUID}"))
     except ValueError:
         return None
-    return value if len(value) == 16 and crc in ("", _crc(text)) else None
-
-
-def _crc(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
+    return value if len(value) == 16 else None
 
 
 def journal_uuid(fs: FileSystem, directory: str) -> bytes:
@@ -40,17 +35,30 @@ def journal_uuid(fs: FileSystem, directory: str) -> bytes:
     if known is not None:
         return known
     made = _uuid_of_newest_segment(fs, directory) or uuid.uuid4().bytes
-    _replace(fs, directory, _UUID, f"{made.hex()} {_crc(made.hex())}")
+    _replace(fs, directory, _UUID, made.hex())
     return made
 
 
 def next_run(fs: FileSystem, directory: str) -> int:
-    """Takes the next run number: above the last one taken and above every segment's."""
-    text = _read(fs, f"{directory}/{_RUN}").strip()
-    last = int(text) if text.isascii() and text.isdigit() else 0
-    run = max([last, *(name.run for name in _names(fs, directory))]) + 1
+    """Takes the next run number: above the last one taken and above every segment's.
+
+    When neither is there to tell, another journal begins: what is stored under a number is not stored again, so
+    under the old uuid no number may come twice.
+    """
+    last, runs = _last_run(fs, directory), [name.run for name in _names(fs, directory)]
+    if last is None and not runs:
+        _replace(fs, directory, _UUID, uuid.uuid4().hex)
+    run = max([last or 0, *runs]) + 1
     _replace(fs, directory, _RUN, str(run))
     return run
+
+
+def _last_run(fs: FileSystem, directory: str) -> int | None:
+    """0: there was none yet. None: it cannot be read any more."""
+    if _RUN not in fs.listdir(directory):
+        return 0
+    text = _read_signed(fs, f"{directory}/{_RUN}")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _names(fs: FileSystem, directory: str) -> list[SegmentName]:
@@ -68,8 +76,14 @@ def _uuid_of_newest_segment(fs: FileSystem, directory: str) -> bytes | None:
     return None
 
 
-def _read(fs: FileSystem, path: str) -> str:
-    return _read_bytes(fs, path).decode("ascii", "replace")
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _read_signed(fs: FileSystem, path: str) -> str:
+    """What `_replace` wrote; nothing when its CRC says that it is something else. Without a CRC it is believed."""
+    text, _, crc = _read_bytes(fs, path).decode("ascii", "replace").strip().partition(" ")
+    return text if crc in ("", _crc(text)) else ""
 
 
 def _read_bytes(fs: FileSystem, path: str) -> bytes:
@@ -85,13 +99,16 @@ def _read_bytes(fs: FileSystem, path: str) -> bytes:
 
 
 def _replace(fs: FileSystem, directory: str, name: str, text: str) -> None:
-    """tmp, fsync, rename, fsync of the directory: after a power failure the old or the new text stands, whole."""
+    """tmp, fsync, rename, fsync of the directory: after a power failure the old or the new text stands, whole.
+
+    The CRC behind it makes a flipped bit an unreadable text instead of another one.
+    """
     path, temporary = f"{directory}/{name}", f"{directory}/{name}.tmp"
     if f"{name}.tmp" in fs.listdir(directory):
         fs.unlink(temporary)
     fd = fs.create(temporary)
     try:
-        data = f"{text}\n".encode()
+        data = f"{text} {_crc(text)}\n".encode()
         if fs.pwrite(fd, data, 0) != len(data):
             raise OSError(f"short write to {temporary}")
         fs.fsync(fd)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import errno
 import random
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Final
+from unittest.mock import patch
 
 from proxy.journal.format import UNSYNCED
 from proxy.journal.items import Item, Positions
@@ -58,16 +60,25 @@ class Stored:
     """What is in the store by then."""
 
 
+def _first_world() -> SmallWorld:
+    """On an empty disk; of a journal that is the same each time, so that a seed gives the same states again."""
+    with patch.object(uuid, "uuid4", lambda: uuid.UUID(bytes=bytes(range(1, 17)))):
+        return SmallWorld()
+
+
+def _with_log(disk: Disk) -> Disk:
+    disk.log = as_log(disk)
+    return disk
+
+
 class Story:
     """`before`: what is read of the disk it begins on; of that nothing may change any more."""
 
     def __init__(self, disk: Disk | None = None, before: list[Item] | None = None) -> None:
-        if disk is not None:
-            disk.log = as_log(disk)
-        self.before = before or []
-        self.start = len(disk.log) if disk is not None else 0
+        self.start = 0 if disk is None else len(as_log(disk))
         """Here the log begins to be this story's own."""
-        self.world = SmallWorld(disk)
+        self.world = _first_world() if disk is None else SmallWorld(_with_log(disk))
+        self.before = before or []
         self.began = len(self.log)
         """From here on the run's number is taken."""
         self.alive: dict[int, Worker] = {}

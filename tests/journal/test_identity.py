@@ -63,6 +63,16 @@ def test_a_run_number_never_comes_twice(world: World, content: bytes) -> None:
     assert identity.next_run(Process(world.disk), DIRECTORY) == 4
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_when_nothing_tells_the_last_run_another_journal_begins(world: World, bit: int) -> None:
+    """Else the store would take its batches for those it has."""
+    world.next_run()
+    world.disk.file("journal/run").data[0] ^= 1 << bit
+    fs = Process(world.disk)
+    identity.next_run(fs, DIRECTORY)
+    assert identity.journal_uuid(fs, DIRECTORY) != world.uuid
+
+
 def test_what_a_crash_left_is_no_obstacle(world: World) -> None:
     Process(world.disk).create(f"{DIRECTORY}/run.tmp")
     world.next_run()
