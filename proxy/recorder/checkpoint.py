@@ -72,10 +72,10 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Replaces the older generation. Raises OSError; the newer generation is untouched then."""
         body = msgspec.msgpack.encode(checkpoint)
-        data = _MAGIC + hashlib.sha256(body).digest() + body
+        parts = (_MAGIC, hashlib.sha256(body).digest(), body)  # not joined: the body may have 100 MiB
         target = self.directory / _NAMES[checkpoint.generation % 2]
         failpoint("before-checkpoint")
-        _write_durably(target, data)
+        _write_durably(target, *parts)
         failpoint("after-checkpoint")
 
     # deaths: how often the recorder began without reaching a checkpoint
@@ -124,12 +124,12 @@ def _read(path: Path) -> Checkpoint | None:
         return None
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, *parts: bytes) -> None:
     tmp = path.with_name(path.name + ".tmp")
     descriptor = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         tmp.rename(path)

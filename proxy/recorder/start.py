@@ -133,8 +133,9 @@ def _runner(settings: RecorderSettings, memory: Part | None) -> Runner:
 
 
 def words(positions: Positions) -> str:
-    """Where in the journal, for people."""
+    """Where in the journal, for people; another place has other words, for findings are named by them."""
     lanes = ", ".join(
-        f"worker {lane.worker} segment {lane.segment}+{lane.offset}" for lane in positions.lanes
+        f"worker {lane.worker} life {lane.life} segment {lane.segment}+{lane.offset}"
+        for lane in positions.lanes
     )
     return f"run {positions.run} {lanes or 'its beginning'}"

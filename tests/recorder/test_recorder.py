@@ -12,6 +12,8 @@ import pytest
 
 from proxy.heads.connection import Missed, encode
 from proxy.journal.format import End, Kind
+from proxy.journal.items import LanePosition, Positions
+from proxy.recorder.start import words
 from tests.pipeline.frames import call, frame, result
 from tests.recorder.journals import CP, CSMS, Segment, talk
 from tests.recorder.process import RecorderProcess, StoreError, ask, digests, record_all
@@ -200,3 +202,9 @@ def test_a_second_that_was_cut_in_the_middle_goes_on_with_its_next_part(tmp_path
     shutil.copytree(live / "journal", scratch / "journal")
     record_all(scratch)
     assert digests(live) == digests(scratch)
+
+
+def test_another_place_in_the_journal_has_other_words() -> None:
+    """The finding of safe mode is named by them: two lives that die at their very beginning are two findings."""
+    lives = [Positions(97, (LanePosition(worker=0, life=life),)) for life in (2, 3)]
+    assert len({words(positions) for positions in lives}) == 2
