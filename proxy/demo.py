@@ -23,6 +23,8 @@ import msgspec
 
 from proxy.counters import read_published, recorder_path
 from proxy.forensics.find import rows
+from proxy.journal.filesystem import RealFileSystem
+from proxy.journal.identity import last_run
 from proxy.log import printable
 from proxy.names import batch_number
 from proxy.store.client import Role, Store, StoreError, connect
@@ -195,10 +197,10 @@ def _added(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
 
 def _run_number(data: Path) -> int:
     """The number of the run that is ready."""
-    try:
-        return int((data / "journal" / "run").read_text())
-    except (OSError, ValueError) as error:
-        raise DemoError(f"the run has no number: {error}") from None
+    number = last_run(RealFileSystem(), str(data / "journal"))
+    if not number:
+        raise DemoError(f"the run has no number: {data}/journal/run cannot be read")
+    return number
 
 
 def _print_frames(

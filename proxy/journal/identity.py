@@ -45,7 +45,7 @@ def next_run(fs: FileSystem, directory: str) -> int:
     When neither is there to tell, another journal begins: what is stored under a number is not stored again, so
     under the old uuid no number may come twice.
     """
-    last, runs = _last_run(fs, directory), [name.run for name in _names(fs, directory)]
+    last, runs = last_run(fs, directory), [name.run for name in _names(fs, directory)]
     if last is None and not runs:
         _replace(fs, directory, _UUID, uuid.uuid4().hex)
     run = max([last or 0, *runs]) + 1
@@ -53,8 +53,8 @@ def next_run(fs: FileSystem, directory: str) -> int:
     return run
 
 
-def _last_run(fs: FileSystem, directory: str) -> int | None:
-    """0: there was none yet. None: it cannot be read any more."""
+def last_run(fs: FileSystem, directory: str) -> int | None:
+    """The run number taken last. 0: there was none yet. None: it cannot be read any more."""
     if _RUN not in fs.listdir(directory):
         return 0
     text = _read_signed(fs, f"{directory}/{_RUN}")
