@@ -7,8 +7,9 @@ The only place where the relay meets the journal. Rules (DESIGN 4):
 With `durability = "sync"` the steps of a turn wait, after the append, until its block is on the disk.
 
 A turn is almost always one run of chunks and nothing else. So a chunk is one tuple in one list, and all that is to be
-done with it is done in two loops over that list: this halves the cost of a message outside the kernel
-(`python -m tests.bench.turn`). The leg itself puts it there while there is `room`: see tunnel.Leg.data_received.
+done with it is done in two loops over that list; as a Fact and a Deed each it would cost about twice as much of our
+own time (`python -m tests.bench.turn`). The leg itself puts it there while there is `room`: see
+tunnel.Leg.data_received.
 """
 
 from __future__ import annotations
