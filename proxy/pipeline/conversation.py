@@ -22,9 +22,8 @@ from proxy.pipeline.identity import Identity
 from proxy.pipeline.rows import NO_MEANING, UNJUDGED, UNPARSEABLE, Meaning
 
 _MOST_LATENCY_US: Final = 2**32 - 1
-_FROM_CHARGE_POINT: Final = (
-    Direction.FROM_CHARGE_POINT
-)  # a member looked up on its enum costs more than what it is for
+# Looking a member up on its enum costs more than what it is for.
+_FROM_CHARGE_POINT: Final = Direction.FROM_CHARGE_POINT
 _MESSAGE: Final = LifeKind.MESSAGE
 _PING: Final = LifeKind.PING
 
@@ -103,13 +102,15 @@ class Conversation:
 
     def ping(self, direction: Direction, frame_no: int) -> None:
         """A control frame: the link lives."""
-        if self._listener is not None and direction is _FROM_CHARGE_POINT:
-            self._listener.alive(self._where(frame_no), _PING)
+        self._alive(direction, _PING, frame_no)
 
     def alive(self, direction: Direction, frame_no: int) -> None:
         """Bytes that may be a message: the peer lives."""
+        self._alive(direction, _MESSAGE, frame_no)
+
+    def _alive(self, direction: Direction, kind: LifeKind, frame_no: int) -> None:
         if self._listener is not None and direction is _FROM_CHARGE_POINT:
-            self._listener.alive(self._where(frame_no), _MESSAGE)
+            self._listener.alive(self._where(frame_no), kind)
 
     # messages
 
