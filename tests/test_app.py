@@ -117,7 +117,10 @@ def test_connections_in_time_wait_are_not_in_use(bound: Any) -> None:
 
 def test_every_address_of_both_families(bound: Any) -> None:
     [listener] = bound("[::]:0")
-    socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
+    with socket.create_connection(("127.0.0.1", listener.getsockname()[1])):
+        accepted, peer = listener.accept()
+        accepted.close()
+    assert peer[0] == "::ffff:127.0.0.1"
 
 
 def test_a_name_that_is_no_address_is_one_clear_line(bound: Any) -> None:

@@ -42,9 +42,12 @@ def test_ready_and_beats_reach_the_supervisor(line: Ends) -> None:
 
 
 def test_a_supervisor_that_does_not_read_stops_nobody(line: Ends) -> None:
-    _, lifeline = line
+    supervisor, lifeline = line
     for _ in range(100_000):
         lifeline.beat()
+    supervisor.sendall(b'{"order":"drain"}\n')
+    assert lifeline.orders() == [b'{"order":"drain"}']
+    assert len(supervisor.recv(200_000)) < 100_000, "it had room for all of them"
 
 
 def test_the_last_orders_come_before_the_end(line: Ends) -> None:

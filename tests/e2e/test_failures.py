@@ -11,7 +11,6 @@ import itertools
 import select
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from proxy.store.client import Role, connect
 from tests.e2e.raw import HandCsms, both_ends, hand_csms, received, request
 from tests.e2e.running import Running, ask, closed_session, running, until, verdict_of
 from tests.e2e.test_streams import kill_the_recorder_once_it_has_published
+from tests.faults.faults import small_disk
 from tests.pipeline.frames import call, frame
 
 KIBIBYTE = 1024
@@ -43,25 +43,12 @@ def settings(folder: Path, journal: str, recorder: str = "checkpoint_seconds = 0
     return str(file)
 
 
-@contextlib.contextmanager
-def small_disk(directory: Path) -> Iterator[None]:
-    directory.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", str(directory)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
-
-
 @pytest.fixture(params=["max_bytes", "enospc"])
 def small_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A journal for a few hundred KiB, or one on a disk of 8 MiB: its settings."""
     with contextlib.ExitStack() as stack:
         if request.param == "enospc":
-            stack.enter_context(small_disk(tmp_path / "data" / "journal"))
+            stack.enter_context(small_disk(tmp_path / "data" / "journal", DISK_BYTES))
         yield DISK if request.param == "enospc" else TINY
 
 
