@@ -20,7 +20,7 @@ def test_each_way_journals_and_passes_on_every_message(name: str, tmp_path: Path
     passed: list[object] = []
     with busy_turn(tmp_path, soon) as (turn, legs):
         for leg in legs:
-            leg.other.write = passed.append
+            leg.other.write = passed.append  # type: ignore[assignment]
             WAYS[name](turn, leg, CHUNK)
         while soon:
             soon.pop(0)()
