@@ -9,8 +9,8 @@ import msgspec
 import orjson
 
 from proxy.forensics.find import iso, rows
+from proxy.forensics.table import aligned
 from proxy.forensics.typed import EARLIEST, LATEST, glob, moment
-from proxy.log import printable
 from proxy.store.client import Store
 
 
@@ -77,12 +77,7 @@ def as_json(found: Iterable[dict[str, Any]]) -> str:
 
 def as_text(found: Iterable[dict[str, Any]]) -> str:
     """Aligned columns; what peers sent is escaped."""
-    lines = [_HEADINGS, *(_cells(row) for row in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return aligned(_HEADINGS, map(_cells, found))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -100,4 +95,4 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         frames,
         ended,
     )
-    return tuple(printable(str(cell)) for cell in cells)
+    return tuple(map(str, cells))

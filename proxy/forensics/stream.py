@@ -15,6 +15,7 @@ from proxy.forensics.find import Session, rows
 from proxy.names import Direction
 from proxy.store.client import Store
 from proxy.wire.frames import wire_bytes
+from proxy.wire.header import KEY_SIZE
 
 _ROW_BYTES: Final = 256
 """What a row takes besides its bytes on the wire."""
@@ -52,7 +53,10 @@ PAGING: Final = Paging()
 
 
 class StoredRow(msgspec.Struct, frozen=True):
-    """A `frames` row as far as the byte stream is concerned. `wire`: the row's bytes as they were on the wire."""
+    """A `frames` row as far as the byte stream is concerned.
+
+    `wire`: the row's bytes as they were on the wire, none when it is masked; `size`: how many they were.
+    """
 
     frame_no: int
     offset: int
@@ -61,6 +65,7 @@ class StoredRow(msgspec.Struct, frozen=True):
     check: int
     day: str
     wire: bytes
+    size: int
     keyed_digest: bytes
     link: bytes
 
@@ -124,17 +129,27 @@ def _which(session: Session, direction: Direction) -> dict[str, str]:
 def _row(fields: list[str]) -> StoredRow:
     number, offset, kind, mask, masked, redacted, check, day = fields[:8]
     header, payload, digest, link = (bytes.fromhex(field) for field in fields[8:])
+    is_redacted, is_masked = redacted == "1", masked == "1"
+    wire = b"" if is_redacted else wire_bytes(header, int(mask), is_masked, payload)
+    length = payload_length(header) if is_redacted and kind == "frame" else len(payload)
     return StoredRow(
         frame_no=int(number),
         offset=int(offset),
         kind=kind,
-        redacted=redacted == "1",
+        redacted=is_redacted,
         check=int(check),
         day=day,
-        wire=wire_bytes(header, int(mask), masked == "1", payload),
+        wire=wire,
+        size=len(header) + (KEY_SIZE if is_masked and header else 0) + length,
         keyed_digest=digest,
         link=link,
     )
+
+
+def payload_length(header: bytes) -> int:
+    """What a whole frame's header says (RFC 6455 5.2). A masked row of another kind is as long as what it holds."""
+    short = header[1] & 127 if len(header) > 1 else 0
+    return short if short < 126 else int.from_bytes(header[2:], "big")
 
 
 def stored_gaps(store: Store, session: Session, direction: Direction) -> list[StoredGap]:

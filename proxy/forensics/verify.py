@@ -3,6 +3,8 @@
 It detects change, not a forger who owns the whole table: note the last link elsewhere. Checking begins at the
 first link still there: rows whose partition has expired are not held against the session. A `gaps` row says
 where bytes are missing, and where the recorder forgot the connection and began a new chain (kind `state`).
+A masked row binds a digest of its bytes, which only `<data>/key` can make again, to the chain: that it was not
+changed is checked; what the bytes were is known to the journal alone, and the stream has no SHA-256 then.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from proxy.store.client import Store
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """The verdict on one direction. `wrong`: '' or what differs first; `note`: what could not be checked."""
+    """The verdict on one direction. `wrong`: '' or what differs first; `note`: what could not be checked.
+
+    `sha256`: of the stream's bytes; '' when some of them are masked.
+    """
 
     direction: Direction
     rows: int
@@ -84,6 +89,7 @@ class Walk:
         self.size = 0
         self.used_gaps = 0
         self.unchecked = 0
+        self.masked = 0
         self.digest = hashlib.sha256()
         self.tail = False
         self.note = ""
@@ -151,9 +157,10 @@ class Walk:
 
     def _take(self, row: StoredRow) -> None:
         self.rows += 1
-        self.size += len(row.wire)
+        self.masked += row.redacted
+        self.size += row.size
         self.digest.update(row.wire)
-        self.expected = row.offset + len(row.wire)
+        self.expected = row.offset + row.size
         self.tail = row.kind == "tail"
 
     def _end(self) -> str:
@@ -182,11 +189,13 @@ class Walk:
     def _verdict(self, wrong: str) -> Stream:
         if self.unchecked:
             self.note = f"{self.unchecked} rows stand before the first link still there"
+        elif self.masked:
+            self.note = f"{self.masked} rows are masked: what they held is in the journal only"
         return Stream(
             direction=self.direction,
             rows=self.rows,
             size=self.size,
-            sha256=self.digest.hexdigest(),
+            sha256="" if self.masked else self.digest.hexdigest(),
             last_link=self.link or b"",
             gaps=self.used_gaps,
             wrong=wrong,

@@ -127,10 +127,15 @@ def _with_forwarded_proto(lines: list[bytes], scheme: bytes, peer: _Peer) -> lis
 _SCHEMES: Final = (
     rb"basic|bearer|digest|dpop|hoba|mutual|negotiate|ntlm|privatetoken|scram-sha-1|scram-sha-256|token|vapid"
 )
+_SECRET_HEADERS: Final = (
+    rb"(?:authorization|cookie2?|(?:api|access|auth|function|subscription)s?[-_]?key|secret|passw(?:or)?d|passphrase"
+    rb"|(?:access|api|auth|id|refresh|security|session|csrf|xsrf)[-_]?token|x-token|jwt|assertion|credential)"
+)
+"""Authorization and its kin; cookies, since a session is one; what API gateways call their keys."""
 _CREDENTIALS: Final = re.compile(
     # a header line in the eyes of any parser, never the request line ("GET /authorization/CP_1")
-    rb"(?P<name>(?:\A(?=[ \t]*(?:proxy-)?authorization)|(?<=[\r\n]))[^\r\n:]*?authorization"
-    rb"(?:[\w-]*[ \t]*:)?(?:[ \t]|\r?\n(?=[ \t]))*+)"
+    rb"(?P<name>(?:\A(?=[ \t]*(?:proxy-)?authorization|[ \t]*[\w-]*" + _SECRET_HEADERS + rb"[\w-]*[ \t]*:)"
+    rb"|(?<=[\r\n]))[^\r\n:]*?" + _SECRET_HEADERS + rb"(?:[\w-]*[ \t]*:)?(?:[ \t]|\r?\n(?=[ \t]))*+)"
     rb"(?P<scheme>(?:" + _SCHEMES + rb")(?![^ \t\r\n])[ \t]*)?"
     rb"(?P<secret>(?:[^\r\n]|\r(?!\n)|\r?\n(?=[ \t]))*+)",  # bare CRs and folds end it for some only
     re.IGNORECASE,
@@ -140,7 +145,8 @@ _CREDENTIALS: Final = re.compile(
 def redacted(head: bytes) -> bytes:
     """Any head, good or bad; of Authorization and Proxy-Authorization only scheme and length are left.
 
-    An unknown scheme may be the secret itself and is not shown. X-Authorization is treated alike.
+    An unknown scheme may be the secret itself and is not shown. X-Authorization is treated alike, and so are cookies
+    and the headers that API gateways take keys and tokens from (X-Api-Key, X-Auth-Token ...).
     """
     return _CREDENTIALS.sub(_scheme_and_length, head)
 

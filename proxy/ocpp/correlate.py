@@ -87,7 +87,7 @@ class Correlator:
     """Joins calls and replies of one connection. `asked`: the actions whose CALL is read again at its answer."""
 
     def __init__(self, asked: Collection[str] = ()) -> None:
-        self._asked = asked
+        self.asked = asked
         self._waiting: dict[Direction, dict[str, Waiting]] = {direction: {} for direction in DIRECTIONS}
         self._answered: dict[Direction, dict[str, str]] = {direction: {} for direction in DIRECTIONS}
         self._kept: dict[Direction, int] = dict.fromkeys(DIRECTIONS, 0)
@@ -113,7 +113,7 @@ class Correlator:
         return given_up
 
     def _text_to_keep(self, direction: Direction, call: Call) -> bytes:
-        wanted = call.action in self._asked and len(call.text) <= MAX_TEXT
+        wanted = call.action in self.asked and len(call.text) <= MAX_TEXT
         return call.text if wanted and self._kept[direction] + len(call.text) <= MAX_TEXT_WAITING else b""
 
     def _give_up(self, direction: Direction, message_id: str, reason: str, clock: int) -> Unanswered:

@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 MAX_TEXT: Final = 500
 """Characters kept of a string from a payload."""
+MAX_IDENTIFIER: Final = 255
+MAX_DIGITS: Final = 40
 MAX_SECONDS: Final = 10 * 366 * 86_400
+_MOST: Final = 2**63
+_MOST_SMALL: Final = 2**32 - 1
+_WHOLE: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
+_TRUTHS: Final = {"true": True, "false": False}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -26,6 +34,11 @@ def items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def words(value: Any, most: int = 1000) -> tuple[str, ...]:
+    """The strings of a JSON array."""
+    return tuple([text(entry) for entry in items(value)[:most]])
+
+
 def text(value: Any) -> str:
     """A string, or a number as one (OpenEVSE sends configuration values as numbers); else ''."""
     if isinstance(value, str):
@@ -35,22 +48,58 @@ def text(value: Any) -> str:
     return str(value)
 
 
+def number(value: Any) -> float | None:
+    """A finite number, also when it comes as "12.5" or " 12.5 "; a decimal comma is not guessed at."""
+    if type(value) is str:
+        if (
+            not 0 < len(value) <= MAX_DIGITS or "_" in value
+        ):  # Python reads 1_000, JSON and meters do not write it
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    elif type(value) is int:
+        return float(value) if -_MOST <= value <= _MOST else None
+    elif type(value) is not float:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def integer(value: Any) -> int | None:
+    """A whole number within 64 bits, also when it comes as "7" or 7.0."""
+    if type(value) is str and len(value) <= MAX_DIGITS and _WHOLE.fullmatch(value):
+        value = int(value)  # not by way of a float, which has 53 bits
+    if type(value) is not int:
+        told = number(value)
+        value = int(told) if told is not None and told == int(told) else _MOST
+    return value if -_MOST <= value < _MOST else None
+
+
+def small(value: Any) -> int | None:
+    """A whole number that fits 32 bits without a sign: connector and EVSE ids, slots, counters."""
+    told = integer(value)
+    return told if told is not None and 0 <= told <= _MOST_SMALL else None
+
+
+def identifier(value: Any) -> str:
+    """An id as text, whatever its JSON type: 9223372036854775807, -1 and "tx-7" are all ids (quirk 59)."""
+    if type(value) is str:
+        return value[:MAX_IDENTIFIER]
+    return str(value)[:MAX_IDENTIFIER] if type(value) in (int, float) else ""
+
+
+def truth(value: Any) -> bool | None:
+    """A boolean, also when it comes as "true" or "False"; None: neither."""
+    if isinstance(value, bool):
+        return value
+    return _TRUTHS.get(value.strip().lower()) if type(value) is str else None
+
+
 def seconds(value: Any) -> int | None:
     """A whole number of seconds from 0 to ten years, also when it comes as "300", 300.0 or " 300 "."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        value = _number(value.strip())
-    if isinstance(value, int | float) and 0 <= value <= MAX_SECONDS:
-        return int(value)
-    return None
-
-
-def _number(digits: str) -> float | None:
-    try:
-        return float(digits) if len(digits) <= 20 else None
-    except ValueError:
-        return None
+    told = number(value)
+    return int(told) if told is not None and 0 <= told <= MAX_SECONDS else None
 
 
 def word(value: Any) -> str:

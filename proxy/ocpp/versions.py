@@ -1,7 +1,7 @@
-"""Which module reads which version's payloads, and how a joined call and answer become facts.
+"""Which table reads which version's payloads, and which version a peer speaks that agreed to none.
 
-The version is the connection's, from the negotiated subprotocol. Without one ('': many charge points offer none)
-the payload tells: both versions' readers are asked, and a BootNotification is 2.x when it says `chargingStation`.
+The version is the connection's, from the negotiated subprotocol. Without one ("": many charge points offer none,
+quirks 1 and 2) the first message that only one version can say tells it (`spoken`); until then nothing is read.
 """
 
 from __future__ import annotations
@@ -11,30 +11,73 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.ocpp import v16, v20
-from proxy.ocpp.facts import Fact, Where
+from proxy.names import DIRECTIONS
+from proxy.ocpp import v16, v20, v21
+from proxy.ocpp.reading import Readings
+from proxy.ocpp.redaction import ASKED
 from proxy.ocpp.tolerant import mapping
-from proxy.ocpp.v16 import Reader
 
-
-def _either_boot(where: Where, call: Any, answer: Any) -> list[Fact]:
-    readers_told = v20.READERS if "chargingStation" in mapping(call) else v16.READERS
-    return readers_told["BootNotification"](where, call, answer)
-
-
-_UNKNOWN: Final[Mapping[str, Reader]] = {**v20.READERS, **v16.READERS, "BootNotification": _either_boot}
-
-_READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
-    "1.6": v16.READERS,
-    "2.0": v20.READERS,
-    "2.0.1": v20.READERS,
-    "2.1": v20.READERS,
+_NOTHING: Final[Readings] = {direction: {} for direction in DIRECTIONS}
+_READINGS: Final[Mapping[str, Readings]] = {
+    "1.6": v16.READINGS,
+    "2.0": v20.READINGS,
+    "2.0.1": v20.READINGS,
+    "2.1": v21.READINGS,
 }
 
 
-def readers(version: str) -> Mapping[str, Reader]:
-    """{action: reader} of a version; its keys are what a Correlator should keep the CALL's text of."""
-    return _READERS.get(version, _UNKNOWN)
+def readings(version: str) -> Readings:
+    """The version's table; an unknown version reads nothing."""
+    return _READINGS.get(version, _NOTHING)
+
+
+def asked(version: str) -> frozenset[str]:
+    """The actions whose CALL is read again with its answer, to understand it or to clear it of secrets."""
+    return _ASKED.get(version, ASKED)
+
+
+def _asked(table: Readings) -> frozenset[str]:
+    return ASKED | {
+        action for actions in table.values() for action, reading in actions.items() if reading.answered
+    }
+
+
+_ASKED: Final = {version: _asked(table) for version, table in _READINGS.items()}
+
+
+def _actions(table: Readings) -> frozenset[str]:
+    return frozenset(action for actions in table.values() for action in actions)
+
+
+_IN_16: Final = _actions(v16.READINGS)
+_IN_20: Final = _actions(v20.READINGS)
+_ONLY: Final[Mapping[str, str]] = (
+    dict.fromkeys(_actions(v21.READINGS) - _IN_20 - _IN_16, "2.1")
+    | dict.fromkeys(_IN_20 - _IN_16, "2.0.1")
+    | dict.fromkeys(_IN_16 - _actions(v21.READINGS), "1.6")
+)
+"""Actions that one version has alone (2.1 has all of 2.0.1's: those say 2.0.1, which reads them alike)."""
+
+_MEMBERS: Final = {
+    "BootNotification": ("chargingStation", "chargePointVendor"),
+    "StatusNotification": ("connectorStatus", "errorCode"),
+    "MeterValues": ("evseId", "connectorId"),
+    "FirmwareStatusNotification": ("requestId", ""),
+    "Authorize": ("", "idTag"),
+}
+"""Action that both have -> the member that only 2.x has, the one that only 1.6 has."""
+
+
+def spoken(action: str, payload: Any) -> str:
+    """The version that a CALL tells by its action or its members; "" when it might be any."""
+    only = _ONLY.get(action)
+    if only is not None:
+        return only
+    told = mapping(payload)
+    newer, older = _MEMBERS.get(action, ("", ""))
+    if newer and newer in told:
+        return "2.0.1"
+    return "1.6" if older and older in told else ""
 
 
 def payload_of(text: bytes) -> Any:

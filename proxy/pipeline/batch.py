@@ -1,28 +1,36 @@
 """Rows gathered into batches whose bounds are functions of the stream alone (DESIGN 5).
 
 A batch is (run, whole second of the monotonic clock, part): it is cut when the stream enters another second,
-and within a second after exactly 20,000 frame rows or at the row that reaches 32 MiB of payload. The same
-journal therefore always gives the same batches, and a batch sent again carries its old token.
+and within a second after exactly 20,000 frame rows, at the row that reaches 32 MiB of payload, or at the rows that
+reach 200,000 of all tables together. The same journal therefore always gives the same batches, and a batch sent again
+carries its old token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from proxy.names import batch_number
 from proxy.pipeline.tally import Tally
-from proxy.tables import INSERT_ORDER, KEYS, ONE_ROW_A_BATCH, TABLES
+from proxy.tables import INSERT_ORDER, KEYS, MERGED, ONE_ROW_A_BATCH, TABLES
 
 Row = tuple[Any, ...]
 MAX_FRAME_ROWS: Final = 20_000
+MAX_ROWS: Final = 200_000
+"""Of all tables together; rows that are added together stay together, so a batch may have a message's rows more."""
 MAX_PAYLOAD: Final = 32 * 1024 * 1024
 SECOND: Final = 1_000_000_000
 
 _KEY_COLUMNS: Final = {
     table: tuple(list(TABLES[table]).index(column) for column in KEYS[table]) for table in ONE_ROW_A_BATCH
 }
+_MERGE_COLUMNS: Final = {
+    table: tuple(functions.get(column, "") for column in TABLES[table]) for table, functions in MERGED.items()
+}
+_APPENDED: Final = tuple(table for table in INSERT_ORDER if table not in ONE_ROW_A_BATCH)
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
@@ -44,8 +52,9 @@ class Batcher:
         self._where = (-1, -1)
         self._part = 0
         self._payload = 0
-        self._frames: list[Row] = []
-        self._gaps: list[Row] = []
+        self._others = 0
+        self._rows: dict[str, list[Row]] = {table: [] for table in _APPENDED}
+        self._frames = self._rows["frames"]
         self._versions: dict[str, dict[Row, Row]] = {table: {} for table in ONE_ROW_A_BATCH}
 
     @property
@@ -76,24 +85,33 @@ class Batcher:
             self.ready.append(
                 Batch(self.number, self.at, {table: found for table, found in rows.items() if found})
             )
-        self._payload = 0
+        self._payload = self._others = 0
+        self._frames = self._rows["frames"]
 
     def _take(self, table: str) -> list[Row]:
         if table in ONE_ROW_A_BATCH:
             found = list(self._versions[table].values())
             self._versions[table] = {}
             return found
-        if table == "frames":
-            rows, self._frames = self._frames, []
-        else:
-            rows, self._gaps = self._gaps, []
+        rows, self._rows[table] = self._rows[table], []
         return rows
 
     def frame(self, row: Row, payload: int) -> None:
         """Add one `frames` row of so many payload bytes."""
         self._frames.append(row)
         self._payload += payload
-        if len(self._frames) >= MAX_FRAME_ROWS or self._payload >= MAX_PAYLOAD:
+        frames = len(self._frames)
+        if frames >= MAX_FRAME_ROWS or self._payload >= MAX_PAYLOAD or frames + self._others >= MAX_ROWS:
+            self.next_part()
+
+    def add(self, table: str, rows: list[Row]) -> None:
+        """Add rows of an append-only table, made for the batch in hand: they go into it together."""
+        self._rows[table] += rows
+        self._another(len(rows))
+
+    def _another(self, count: int) -> None:
+        self._others += count
+        if self._others + len(self._frames) >= MAX_ROWS:
             self.next_part()
 
     def next_part(self) -> None:
@@ -105,14 +123,45 @@ class Batcher:
 
     def gap(self, row: Row) -> None:
         """Add one `gaps` row."""
-        self._gaps.append(row)
+        self.add("gaps", [row])
 
     @property
     def gaps(self) -> int:
         """Gap rows in hand: the next one's number within its batch."""
-        return len(self._gaps)
+        return len(self._rows["gaps"])
 
     def version(self, table: str, row: Row) -> None:
-        """Add a row of a versioned table: within a batch the last one of its key wins."""
-        key = tuple(row[column] for column in _KEY_COLUMNS[table])
-        self._versions[table][key] = row
+        """Add a row of a table that has one per key and batch: the last one wins, or (`MERGED`) they become one."""
+        key = tuple([row[column] for column in _KEY_COLUMNS[table]])
+        known = self._versions[table]
+        earlier = known.get(key)
+        if earlier is None:
+            known[key] = row
+            self._another(1)
+        else:
+            known[key] = row if table not in MERGED else _together(table, earlier, row)
+
+
+def _together(table: str, earlier: Row, later: Row) -> Row:
+    """Two partial rows of one key as one, as the store would put them together."""
+    functions = _MERGE_COLUMNS[table]
+    return tuple([_JOIN[how](*pair) for how, *pair in zip(functions, earlier, later, strict=True)])
+
+
+def _newest(earlier: Any, later: Any) -> Any:
+    return earlier if later is None else later
+
+
+def _union(earlier: list[str], later: list[str]) -> list[str]:
+    if len(earlier) >= _MOST_WORDS:
+        return earlier
+    return earlier + [word for word in later if word not in earlier]
+
+
+_MOST_WORDS: Final = 1000
+_JOIN: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "": _newest,
+    "min": min,
+    "max": max,
+    f"groupUniqArrayArray({_MOST_WORDS})": _union,
+}

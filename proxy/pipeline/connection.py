@@ -20,15 +20,18 @@ from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.conversation import Conversation, ConversationState
 from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
-from proxy.pipeline.lane import Held, Lane, LaneState, Piece
-from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Meaning
-from proxy.wire.frames import NO_ROOM, Frame, Opaque, Part
-from proxy.wire.messages import Assembled
+from proxy.pipeline.lane import Lane, LaneState
+from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Held, Meaning
+from proxy.pipeline.watch import UNDECIDED, UNREAD, differs, left_of, of_control, of_unread
+from proxy.wire.frames import NO_ROOM, Frame, Opaque, Part, Piece
+from proxy.wire.messages import INVALID_UTF8, Assembled
 
 CLOSE: Final = 8
 DAY: Final = 86_400_000_000_000
 """ns of `clock`: an open connection's row is written again after so long."""
 _TEXT: Final = 1
+_READABLE: Final = frozenset({"", INVALID_UTF8})
+"""Problems of a message whose bytes are all at hand, and are one text."""
 
 
 class ConnectionState(msgspec.Struct, frozen=True):
@@ -45,7 +48,10 @@ class ConnectionState(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """Feed it with `data`, `missed` and `close`; rows go to the batcher, messages to the conversation."""
+    """Feed it with `data`, `missed` and `close`; rows go to the batcher, messages to the conversation.
+
+    `key`: of the digests that stand in for the bytes of masked rows.
+    """
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class Connection:
         batcher: Batcher,
         conversation: Conversation,
         budget: Budget,
+        key: bytes,
     ) -> None:
         self.identity = identity
         self.opened = opened
@@ -62,6 +69,7 @@ class Connection:
         self.batcher = batcher
         self.conversation = conversation
         self.budget = budget
+        self.key = key
         self.deflate: Deflate | None = negotiated_deflate(opened.response_head)
         self.frame_no = 0
         self.close_code = 0
@@ -147,7 +155,7 @@ class Connection:
         """An unfinished frame before a hole is a piece of its own: its rest will never come."""
         rest = lane.reader.finish()
         if rest is not None:
-            self._row(lane, rest, OPAQUE, NO_MEANING)
+            self._row(lane, rest, OPAQUE, UNREAD)
 
     # pieces of a lane
 
@@ -168,33 +176,43 @@ class Connection:
                 self.close_code = int.from_bytes(frame.payload[:2], "big")
         else:
             self.conversation.ping(lane.direction, number)
-        return NO_MEANING
+        return of_control(frame.payload) if frame.payload else NO_MEANING
 
     def _fragment(self, lane: Lane, frame: Frame, number: int) -> Meaning:
         assembled = lane.messages.frame(frame)
-        return NO_MEANING if assembled is None else self._assembled(lane, frame, assembled, number)
+        return UNREAD if assembled is None else self._assembled(lane, frame, assembled, number)
 
     def _assembled(self, lane: Lane, frame: Frame, message: Assembled, number: int) -> Meaning:
-        whole = not message.problem or message.problem == "invalid utf-8"
-        if not whole or message.truncated or message.opcode != _TEXT:
-            reason = message.problem or ("truncated" if message.truncated else "binary message")
-            meaning = self.conversation.unreadable(lane.direction, reason, number)
-        else:
-            meaning = self.conversation.message(lane.direction, message.text, number)
-        differs = message.compressed or message.fragments > 1
-        return msgspec.structs.replace(
-            meaning, text=message.text if differs else b"", truncated=int(message.truncated)
-        )
+        if message.problem not in _READABLE or message.truncated or message.opcode != _TEXT:
+            return self._unreadable(lane, message, number)
+        meaning = self.conversation.message(lane.direction, message.text, number)
+        text = message.text if differs(message) and not meaning.redacted else meaning.text
+        return self._settled(lane, message, msgspec.structs.replace(meaning, text=text))
+
+    def _unreadable(self, lane: Lane, message: Assembled, number: int) -> Meaning:
+        reason = message.problem or ("truncated" if message.truncated else "binary message")
+        meaning = of_unread(self.conversation.unreadable(lane.direction, reason, number), message)
+        return meaning if meaning.redacted == UNDECIDED else self._settled(lane, message, meaning)
+
+    def _settled(self, lane: Lane, message: Assembled, meaning: Meaning) -> Meaning:
+        """All rows of a message share its fate; so do, with compression, those of the messages after it."""
+        if message.compressed:
+            if lane.watch.dark and not meaning.redacted:
+                meaning = msgspec.structs.replace(meaning, redacted=1)
+            lane.watch.dark = bool(meaning.redacted)
+        lane.settle(meaning.redacted)
+        return meaning
 
     def _part(self, lane: Lane, part: Part) -> None:
         number = self.frame_no + 1
         if part.header:
             lane.messages.part(part)
             self.conversation.alive(lane.direction, number)
-        meaning = NO_MEANING
+        meaning = UNREAD
         if part.last:
             lane.frames += 1
             meaning = self.conversation.unreadable(lane.direction, part.reason, number)
+            meaning = msgspec.structs.replace(meaning, redacted=UNDECIDED)
         self._row(lane, part, PART, meaning)
 
     def _opaque(self, lane: Lane, opaque: Opaque) -> None:
@@ -204,7 +222,7 @@ class Connection:
             self.conversation.unreadable(lane.direction, opaque.reason, number)
         else:
             self.conversation.alive(lane.direction, number)
-        self._row(lane, opaque, OPAQUE, Meaning(verdict=UNPARSEABLE))
+        self._row(lane, opaque, OPAQUE, Meaning(verdict=UNPARSEABLE, redacted=UNDECIDED))
 
     # no room
 
@@ -213,7 +231,7 @@ class Connection:
         part = lane.reader.cut_early()
         if part is not None:
             lane.messages.part(part)
-            self._row(lane, part, PART, NO_MEANING)
+            self._row(lane, part, PART, UNREAD)
         if lane.messages.open:
             self._give_up(lane)
 
@@ -221,6 +239,7 @@ class Connection:
         """The open message's first row says that nobody read it."""
         first = lane.held[0]
         meaning = self.conversation.unread(lane.direction, NO_ROOM, first.frame_no)
+        meaning = msgspec.structs.replace(meaning, redacted=UNDECIDED)
         lane.held[0] = msgspec.structs.replace(first, meaning=meaning)
         lane.messages.give_up()
         self._release(lane)
@@ -231,10 +250,13 @@ class Connection:
         """Count the row, and emit it unless its message is still open."""
         self.frame_no += 1
         row = Held(self.time.at, self.frame_no, kind, piece, meaning)
-        if not lane.waits:
+        if lane.waits:
+            if not lane.holds(row):
+                self._release(lane)
+        elif meaning.redacted == UNDECIDED:
+            self._emit(lane, *lane.watch.judged([row]))
+        else:
             self._emit(lane, row)
-        elif not lane.holds(row):
-            self._release(lane)
 
     def _release(self, lane: Lane) -> None:
         for held in lane.release():
@@ -242,18 +264,29 @@ class Connection:
 
     def _emit(self, lane: Lane, held: Held) -> None:
         piece = held.piece
-        link = lane.bind(piece)
-        row = self._frame_row(lane, held, link)
-        self.batcher.frame(row, len(piece.payload) + len(held.meaning.text))
+        if held.meaning.redacted:
+            self._emit_masked(lane, held)
+        else:
+            row = self._frame_row(lane, held, lane.bind(piece), piece.payload, held.meaning.text)
+            self.batcher.frame(row, len(piece.payload) + len(held.meaning.text))
         if type(piece) is Frame or (type(piece) is Part and piece.last):
             self._count(lane, piece, held.meaning)
+
+    def _emit_masked(self, lane: Lane, held: Held) -> None:
+        """The row binds a digest that only the key can make: it can still be checked without its bytes."""
+        digest = lane.digest(held.piece, self.key)
+        payload, text = left_of(held.piece, held.meaning.text)
+        row = self._frame_row(lane, held, lane.chain.add(digest), payload, text, digest)
+        self.batcher.frame(row, len(payload) + len(text))
 
     def _count(self, lane: Lane, piece: Frame | Part, meaning: Meaning) -> None:
         unparseable = meaning.verdict == UNPARSEABLE
         tally = self.batcher.tally
         tally.frame(lane.direction, piece.opcode, meaning.message_type, unparseable, len(piece.payload))
 
-    def _frame_row(self, lane: Lane, held: Held, link: bytes) -> Row:
+    def _frame_row(
+        self, lane: Lane, held: Held, link: bytes, payload: bytes, text: bytes, digest: bytes = b""
+    ) -> Row:
         """By position, in the order of tables.py["frames"]."""
         piece, meaning, who = held.piece, held.meaning, self.identity
         if isinstance(piece, Opaque):
@@ -267,6 +300,7 @@ class Connection:
             self.batcher.number,
             held.frame_no,
             piece.offset,
+            meaning.answers,
             mask,
             check_of(link),
             lane.direction,
@@ -278,17 +312,20 @@ class Connection:
             meaning.message_type,
             meaning.verdict,
             meaning.truncated,
-            0,
+            meaning.redacted,
             who.connection_id,
             who.charge_point,
             header,
-            piece.payload,
-            meaning.text,
+            payload,
+            text,
             meaning.message_id,
             meaning.action,
             meaning.latency_us,
-            b"",
+            digest,
             link if held.kind == TAIL or lane.chain.link_due else b"",
+            meaning.pointer,
+            meaning.rule,
+            meaning.clause,
             who.journal,
             who.source,
         )
@@ -306,7 +343,8 @@ class Connection:
             rest = lane.reader.finish() or Opaque(lane.expected, b"", "")
             self._release(lane)
             self.frame_no += 1
-            self._emit(lane, Held(self.time.at, self.frame_no, TAIL, rest))
+            tail = Held(self.time.at, self.frame_no, TAIL, rest, UNREAD if rest.payload else NO_MEANING)
+            self._emit(lane, *lane.watch.judged([tail]))
             self.budget.forget(self, lane)
         self.conversation.closed(closed, self.frame_no)
 

@@ -1,11 +1,15 @@
-"""What a connection's messages mean: envelope, joined calls, facts for the analyzers, and each frame's `Meaning`.
+"""What a connection's messages mean: envelope, joined calls, verdicts, facts, and each frame's `Meaning`.
 
-A shell around `proxy.ocpp`: decode, correlate, ask the version's reader, hand the facts to the listener.
-In safe mode the listener is `None`: frames stay bytes, and nothing here can fail on them.
+A shell around `proxy.ocpp`: decode, judge, clear of secrets, correlate, ask the version's readers, hand the facts to
+the listener. The verdict is on the message as it came; what goes on from here (the calls that wait, facts, `Meaning`)
+is the message without its secrets.
+In safe mode the listener is `None`: frames stay bytes, and nothing here can fail on them; a text that looks as if it
+held a secret is masked whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -13,10 +17,14 @@ import msgspec
 from proxy.heads.connection import Closed, Opened
 from proxy.names import Direction
 from proxy.ocpp import facts
+from proxy.ocpp.conformance.silent import judging
+from proxy.ocpp.conformance.verdict import Judgement, Verdict
 from proxy.ocpp.correlate import Answer, Correlator, CorrelatorState, Duplicate, Objection, Orphan, Unanswered
 from proxy.ocpp.envelope import Call, CallError, CallResult, CallResultError, Send, Unparsed, decode
 from proxy.ocpp.facts import Fact, LifeKind, Where
-from proxy.ocpp.versions import payload_of, readers
+from proxy.ocpp.redaction import cleared, cleared_error, cleared_unparsed, cleared_unread
+from proxy.ocpp.reports import Reports, ReportsState
+from proxy.ocpp.versions import asked, payload_of, readings, spoken
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.rows import NO_MEANING, UNJUDGED, UNPARSEABLE, Meaning
@@ -26,14 +34,17 @@ _MOST_LATENCY_US: Final = 2**32 - 1
 _FROM_CHARGE_POINT: Final = Direction.FROM_CHARGE_POINT
 _MESSAGE: Final = LifeKind.MESSAGE
 _PING: Final = LifeKind.PING
+_WORDS: Final = {Verdict.ERRATUM: "erratum", Verdict.VIOLATION: "violation"}
 
 
 class Listener(Protocol):
-    """Who wants to know: the runner of the analyzers."""
+    """Who wants to know: tables and analyzers."""
 
     def fact(self, fact: Fact) -> None: ...
 
     def alive(self, where: Where, kind: LifeKind) -> None: ...
+
+    def failed(self, what: str) -> None: ...
 
 
 class Boot(msgspec.Struct, frozen=True):
@@ -50,16 +61,22 @@ class ConversationState(msgspec.Struct, frozen=True):
     version: str
     correlator: CorrelatorState
     boot: Boot
+    reports: ReportsState
 
 
 class Conversation:
-    """`news`: something in the connection's own row has changed; whoever writes that row sets it back."""
+    """`news`: something in the connection's own row has changed; whoever writes that row sets it back.
+
+    `version`: as negotiated; "" until a message tells it (`versions.spoken`).
+    """
 
     __slots__ = (
         "_correlator",
         "_identity",
+        "_judge",
         "_listener",
-        "_readers",
+        "_readings",
+        "_reports",
         "_time",
         "_version",
         "boot",
@@ -70,13 +87,19 @@ class Conversation:
         self, identity: Identity, version: str, time: ObservedClock, listener: Listener | None
     ) -> None:
         self._identity = identity
-        self._version = version
         self._time = time
         self._listener = listener
-        self._readers = readers(version)
-        self._correlator = Correlator(self._readers.keys())
+        self._correlator = Correlator()
+        self._reports = Reports()
         self.boot = Boot()
         self.news = False
+        self._speak(version)
+
+    def _speak(self, version: str) -> None:
+        self._version = version
+        self._readings = readings(version)
+        self._judge = judging(version)
+        self._correlator.asked = asked(version)
 
     def _where(self, frame_no: int) -> Where:
         who, time = self._identity, self._time
@@ -127,50 +150,80 @@ class Conversation:
         return Meaning(verdict=UNPARSEABLE)
 
     def message(self, direction: Direction, text: bytes, frame_no: int) -> Meaning:
-        """A whole text message; what it says."""
+        """A whole text message; what it says. `Meaning.text` is what to store instead, if it holds a secret."""
         listener = self._listener
         if listener is None:
-            return NO_MEANING
+            return _unread(text)
         where = self._where(frame_no)
         if direction is _FROM_CHARGE_POINT:
             listener.alive(where, _MESSAGE)
         message = decode(text)
-        meaning: Meaning = _READ[type(message)](self, direction, message, where)
+        meaning: Meaning = _READ[type(message)](self, direction, message, text, where)
         return meaning
 
-    def _call(self, direction: Direction, call: Call, where: Where) -> Meaning:
+    def _call(self, direction: Direction, call: Call, text: bytes, where: Where) -> Meaning:
+        if not self._version and (version := spoken(call.action, call.payload)):
+            self._speak(version)
+        judgement = self._judge.call(direction, call.action, call.payload, call.message_id)
+        call, stored = cleared(call, text, call.action)
         for lost in self._correlator.call(direction, call, where.at, where.clock, where.frame_no):
             self._tell(_unanswered(where, lost))
         self._tell(facts.CallSent(*where, direction, call.action, call.message_id))
-        return Meaning(2, UNJUDGED, 0, call.message_id, call.action)
+        meaning = Meaning(2, judgement.verdict, 0, call.message_id, call.action, None, stored, bool(stored))
+        meaning = self._judged(where, direction, meaning, judgement)
+        self._said(where, direction, call)
+        return meaning
 
-    def _send(self, direction: Direction, send: Send, where: Where) -> Meaning:
-        return Meaning(6, UNJUDGED, 0, send.message_id, send.action)
+    def _send(self, direction: Direction, send: Send, text: bytes, where: Where) -> Meaning:
+        judgement = self._judge.send(direction, send.action, send.payload, send.message_id)
+        send, stored = cleared(send, text, send.action)
+        meaning = Meaning(6, judgement.verdict, 0, send.message_id, send.action, None, stored, bool(stored))
+        meaning = self._judged(where, direction, meaning, judgement)
+        self._said(where, direction, send)
+        return meaning
 
-    def _unparsed(self, direction: Direction, message: Unparsed, where: Where) -> Meaning:
+    def _unparsed(self, direction: Direction, message: Unparsed, text: bytes, where: Where) -> Meaning:
+        message, stored = cleared_unparsed(message, text)
         self._tell(facts.Unparseable(*where, direction, message.reason))
-        return Meaning(message.message_type, UNPARSEABLE, 0, message.message_id)
+        kind, message_id = message.message_type, message.message_id
+        return Meaning(kind, UNPARSEABLE, 0, message_id, "", None, stored, bool(stored), rule=message.reason)
 
-    def _result(self, direction: Direction, result: CallResult, where: Where) -> Meaning:
-        verdict = self._correlator.reply(direction, result, where.clock)
-        if not isinstance(verdict, Answer):
-            return self._strange(where, verdict, 3, result.message_id)
-        self._answered(where, verdict, "")
-        self._read(where, verdict, result)
-        return _joined(verdict, 3)
+    def _result(self, direction: Direction, result: CallResult, text: bytes, where: Where) -> Meaning:
+        found = self._correlator.reply(direction, result, where.clock)
+        if not isinstance(found, Answer):
+            result, stored = cleared(result, text, "")
+            return self._strange(where, found, 3, result.message_id, "", stored)
+        call = found.call
+        judgement = self._judge.result(call.direction, call.action, result.payload)
+        result, stored = cleared(result, text, call.action, call.text)
+        self._answered(where, found, "")
+        meaning = self._judged(where, direction, _joined(found, 3, judgement.verdict, stored), judgement)
+        self._read(where, found, result)
+        return meaning
 
-    def _error(self, direction: Direction, error: CallError, where: Where) -> Meaning:
-        verdict = self._correlator.reply(direction, error, where.clock)
-        if not isinstance(verdict, Answer):
-            return self._strange(where, verdict, 4, error.message_id, error.code)
-        self._answered(where, verdict, error.code)
-        return _joined(verdict, 4)
+    def _error(self, direction: Direction, error: CallError, text: bytes, where: Where) -> Meaning:
+        found = self._correlator.reply(direction, error, where.clock)
+        judgement = self._judged_error(4, error)
+        if isinstance(found, Answer):
+            error, stored = cleared_error(error, text, found.call.action)
+            self._answered(where, found, error.code)
+            meaning = _joined(found, 4, judgement.verdict, stored)
+        else:
+            error, stored = cleared_error(error, text, "")
+            meaning = self._strange(where, found, 4, error.message_id, error.code, stored)
+        return self._judged(where, direction, meaning, judgement)
 
-    def _result_error(self, direction: Direction, error: CallResultError, where: Where) -> Meaning:
-        verdict = self._correlator.reply(direction, error, where.clock)
-        if isinstance(verdict, Answer):  # a type 5 never answers a call
-            return Meaning(5, UNJUDGED, 0, error.message_id)
-        return self._strange(where, verdict, 5, error.message_id, error.code)
+    def _result_error(
+        self, direction: Direction, error: CallResultError, text: bytes, where: Where
+    ) -> Meaning:
+        found = self._correlator.reply(direction, error, where.clock)
+        judgement = self._judged_error(5, error)
+        error, stored = cleared_error(error, text, "")
+        if isinstance(found, Answer):  # a type 5 never answers a call
+            meaning = Meaning(5, UNJUDGED, 0, error.message_id, "", None, stored, bool(stored))
+        else:
+            meaning = self._strange(where, found, 5, error.message_id, error.code, stored)
+        return self._judged(where, direction, meaning, judgement)
 
     def _answered(self, where: Where, answer: Answer, code: str) -> None:
         call = answer.call
@@ -185,7 +238,8 @@ class Conversation:
         verdict: Duplicate | Objection | Orphan,
         kind: int,
         message_id: str,
-        code: str = "",
+        code: str,
+        stored: bytes,
     ) -> Meaning:
         """A reply that answers nothing: said again, objecting to an answer, or to an unknown call."""
         action = ""
@@ -197,18 +251,66 @@ class Conversation:
         else:
             action = verdict.action
             self._tell(facts.AnswerRejected(*where, verdict.direction, action, message_id, code))
-        return Meaning(kind, UNJUDGED, 0, message_id, action)
+        return Meaning(kind, UNJUDGED, 0, message_id, action, None, stored, bool(stored))
+
+    # verdicts
+
+    def _judged_error(self, kind: int, error: CallError | CallResultError) -> Judgement:
+        return self._judge.error(kind, error.code, error.description, error.details, error.message_id)
+
+    def _judged(self, where: Where, direction: Direction, meaning: Meaning, judgement: Judgement) -> Meaning:
+        """`meaning` with why the message is not as it should be, which is a fact as well."""
+        word = _WORDS.get(judgement.verdict)
+        if word is None:
+            return meaning
+        rule, pointer, clause = judgement.rule, judgement.pointer, judgement.clause
+        self._tell(
+            facts.ConformanceBroken(
+                *where, direction, meaning.action, meaning.message_type, word, rule, pointer, clause
+            )
+        )
+        return msgspec.structs.replace(
+            meaning, verdict=judgement.verdict, rule=rule, pointer=pointer, clause=clause
+        )
+
+    # facts
+
+    def _said(self, where: Where, direction: Direction, message: Call | Send) -> None:
+        """What the message says by itself."""
+        reading = self._readings[direction].get(message.action)
+        if reading is not None and reading.said is not None:
+            self._hear(message.action, reading.said, where, message.payload)
 
     def _read(self, where: Where, answer: Answer, result: CallResult) -> None:
         """What the call and its answer say together."""
-        reader = self._readers.get(answer.call.action)
-        if reader is None:
+        call = answer.call
+        reading = self._readings[call.direction].get(call.action)
+        if reading is None or reading.answered is None or (reading.skip_empty and not result.payload):
             return
-        for fact in reader(where, payload_of(answer.call.text), result.payload):
-            if isinstance(fact, facts.Booted):
-                self.boot = Boot(fact.vendor, fact.model, fact.firmware)
-                self.news = True
+        self._hear(call.action, reading.answered, where, payload_of(call.text), result.payload)
+
+    def _hear(self, action: str, read: Callable[..., Iterable[Fact]], where: Where, *payloads: Any) -> None:
+        """A reader that fails on a message costs its facts, no more: bytes and rows do not depend on it."""
+        try:
+            found = read(where, *payloads)
+        except Exception:
+            if self._listener is not None:
+                self._listener.failed(f"reader {self._version} {action}")
+            return
+        for fact in found:
             self._tell(fact)
+            if type(fact) in _SPECIAL:
+                self._note(fact)
+
+    def _note(self, fact: Fact) -> None:
+        """What the conversation itself remembers."""
+        if isinstance(fact, facts.Booted):
+            self.boot = Boot(fact.vendor, fact.model, fact.firmware)
+            self.news = True
+        elif isinstance(fact, facts.ReportPartReceived):
+            complete = self._reports.part(fact)
+            if complete is not None:
+                self._tell(complete)
 
     # the listener
 
@@ -219,17 +321,31 @@ class Conversation:
     # checkpoint
 
     def state(self) -> ConversationState:
-        return ConversationState(self._version, self._correlator.snapshot(), self.boot)
+        return ConversationState(
+            self._version, self._correlator.snapshot(), self.boot, self._reports.snapshot()
+        )
 
     def resume(self, state: ConversationState) -> None:
-        self._correlator = Correlator.restore(state.correlator, self._readers.keys())
+        self._correlator = Correlator.restore(state.correlator)
+        self._reports = Reports.restore(state.reports)
         self.boot = state.boot
+        self._speak(state.version)
 
 
-def _joined(answer: Answer, kind: int) -> Meaning:
+_SPECIAL: Final = frozenset({facts.Booted, facts.ReportPartReceived})
+
+
+def _unread(text: bytes) -> Meaning:
+    stored = cleared_unread(text)
+    return Meaning(text=stored, redacted=1) if stored else NO_MEANING
+
+
+def _joined(answer: Answer, kind: int, verdict: int, stored: bytes) -> Meaning:
     call = answer.call
     latency_us = min(answer.latency_ns // 1000, _MOST_LATENCY_US)
-    return Meaning(kind, UNJUDGED, 0, call.message_id, call.action, latency_us)
+    return Meaning(
+        kind, verdict, 0, call.message_id, call.action, latency_us, stored, bool(stored), call.frame_no
+    )
 
 
 def _unanswered(where: Where, lost: Unanswered) -> Fact:

@@ -1,4 +1,8 @@
-"""The `connections` row: what the relay said about a connection, what its lanes counted, how it ended."""
+"""The `connections` row: what the relay said about a connection, what its lanes counted, how it ended.
+
+The relay has replaced credentials in headers (`heads.forward.redacted`); passwords and tokens in URLs, the target's
+query for one, are masked here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any, Final
 from proxy.heads.connection import Closed, Flow, Opened, Refused, Tls
 from proxy.heads.extensions import Deflate, subprotocol
 from proxy.names import Direction
+from proxy.ocpp.secrets import mask_url
 from proxy.pipeline.batch import Row
 from proxy.pipeline.connection import Connection, version_of
 from proxy.pipeline.identity import Identity
@@ -91,12 +96,12 @@ def _heads(opened: Opened) -> dict[str, Any]:
     tls, upstream_tls = opened.tls or _NO_TLS, opened.upstream_tls or _NO_TLS
     return {
         "charge_point": opened.charge_point,
-        "target": opened.target,
+        "target": _without_secrets(opened.target),
         "remote_address": opened.remote_address,
         "upstream": opened.upstream,
         "upstream_address": opened.upstream_address,
-        "request_head": opened.request_head,
-        "response_head": opened.response_head,
+        "request_head": _without_secrets(opened.request_head),
+        "response_head": _without_secrets(opened.response_head),
         "tls_version": tls.version,
         "tls_cipher": tls.cipher,
         "tls_sni": tls.sni,
@@ -108,6 +113,11 @@ def _heads(opened: Opened) -> dict[str, Any]:
         "handshake_us": opened.handshake_us,
         "notes": opened.notes,
     }
+
+
+def _without_secrets(head: bytes) -> bytes:
+    """A head or a target: any bytes."""
+    return mask_url(head.decode("latin-1")).encode("latin-1")
 
 
 def _flow(direction: Direction, flow: Flow) -> dict[str, Any]:

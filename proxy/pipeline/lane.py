@@ -4,7 +4,7 @@ The rows of a lane tile its byte stream (the bytes after the heads) without hole
 `gaps` row says so. Rows of a fragmented message, and whatever follows them in this direction, are held until the
 message is complete, because only then is it known whether a secret is in it. A message over 1 MiB or 1,000 fragments,
 or one between whose fragments so many control frames stand that 2,000 rows wait, is given up unread. So is what waits
-when it is too much in all lanes together (`budget.py`).
+when it is too much in all lanes together (`budget.py`). What is never read is searched for secrets (`watch.py`).
 """
 
 from __future__ import annotations
@@ -15,26 +15,15 @@ import msgspec
 
 from proxy.heads.extensions import Deflate
 from proxy.names import Direction
-from proxy.pipeline.chain import Chain
-from proxy.pipeline.rows import NO_MEANING, Meaning
-from proxy.wire.frames import Frame, FrameReader, FrameReaderState, Opaque, Part, wire_bytes, wire_size
+from proxy.pipeline.chain import Chain, keyed_digest
+from proxy.pipeline.rows import Held
+from proxy.pipeline.watch import Watch, WatchState, settled
+from proxy.wire.frames import FrameReader, FrameReaderState, Opaque, Piece, wire_bytes, wire_size
 from proxy.wire.messages import MessageReader, MessageReaderState
 
 MOST_HELD_ROWS: Final = 2_000
 _ROW_BYTES: Final = 400
 """What a row that waits takes beside its payload."""
-
-Piece = Frame | Part | Opaque
-
-
-class Held(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
-    """A row that waits for the end of its message."""
-
-    at: int
-    frame_no: int
-    kind: int
-    piece: Frame | Part | Opaque
-    meaning: Meaning = NO_MEANING
 
 
 class LaneState(msgspec.Struct, frozen=True):
@@ -47,6 +36,7 @@ class LaneState(msgspec.Struct, frozen=True):
     frames: int
     unknown: bool
     held: list[Held]
+    watch: WatchState
 
 
 class Lane:
@@ -65,6 +55,7 @@ class Lane:
         "noted",
         "reader",
         "unknown",
+        "watch",
     )
 
     def __init__(self, direction: Direction, deflate: Deflate | None, link: bytes) -> None:
@@ -72,6 +63,7 @@ class Lane:
         self.reader = FrameReader(direction, deflate)
         self.messages = MessageReader(direction, deflate)
         self.chain = Chain(link)
+        self.watch = Watch(direction, deflate is not None)
         self.expected = 0
         self.frames = 0
         self.unknown = False
@@ -102,11 +94,15 @@ class Lane:
             self.messages.give_up()
         return self.messages.open
 
+    def settle(self, redacted: int) -> None:
+        """The message whose rows wait was read: does it hold a secret?"""
+        self.held = settled(self.held, redacted)
+
     def release(self) -> list[Held]:
         """The rows that waited, oldest first; none waits any longer."""
         held, self.held = self.held, []
         self.held_bytes = 0
-        return held
+        return self.watch.judged(held)
 
     @property
     def waiting(self) -> int:
@@ -115,12 +111,16 @@ class Lane:
 
     def bind(self, piece: Piece) -> bytes:
         """Add a row with `piece`'s wire bytes to the chain; the row's link."""
-        if isinstance(piece, Opaque):
-            return self.chain.add(piece.payload)
         return self.chain.add(self._wire(piece))
 
-    def _wire(self, piece: Frame | Part) -> bytes:
+    def digest(self, piece: Piece, key: bytes) -> bytes:
+        """What a masked row binds to the chain in place of its wire bytes."""
+        return keyed_digest(key, self._wire(piece))
+
+    def _wire(self, piece: Piece) -> bytes:
         """A piece's wire bytes: out of the chunk in hand, else masked anew (twice the time)."""
+        if isinstance(piece, Opaque):
+            return piece.payload
         at = piece.offset - self._chunk_at
         if at < 0 or not self.chunk:
             return wire_bytes(piece.header, piece.mask, piece.masked, piece.payload)
@@ -141,6 +141,7 @@ class Lane:
             self.frames,
             self.unknown,
             self.held,
+            self.watch.state(),
         )
 
     @classmethod
@@ -154,6 +155,7 @@ class Lane:
         lane.unknown = state.unknown
         lane.held = state.held
         lane.held_bytes = sum(map(_bytes_of, state.held))
+        lane.watch = Watch.restore(direction, deflate is not None, state.watch)
         return lane
 
 

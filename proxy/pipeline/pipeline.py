@@ -18,13 +18,16 @@ import msgspec
 from proxy.heads.connection import Closed, Missed, Opened, Refused
 from proxy.names import Direction, connection_id
 from proxy.pipeline.batch import Batcher
+from proxy.pipeline.books import Books
 from proxy.pipeline.budget import MOST_WAITING, Budget
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.connection import DAY, Connection, ConnectionState, version_of
 from proxy.pipeline.conversation import Conversation
 from proxy.pipeline.describe import closed_row, open_row, refused_row
+from proxy.pipeline.desk import Desk
 from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
+from proxy.pipeline.ledger import Ledger
 from proxy.pipeline.understanding import Understanding, finding_row
 
 StreamKey = tuple[int, int, int]
@@ -50,7 +53,10 @@ class PipelineState(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """`source`: '' = live, else the import's SHA-256, a part of every key. `most_waiting`: see `Budget`."""
+    """`source`: '' = live, else the import's SHA-256, a part of every key. `most_waiting`: see `Budget`.
+
+    `key`: see `Connection`. `ledger`: the transactions known so far.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,8 @@ class Pipeline:
         understanding: Understanding,
         source: str = "",
         most_waiting: int = MOST_WAITING,
+        key: bytes = b"",
+        ledger: Ledger | None = None,
     ) -> None:
         self.journal = journal.hex()
         self.source = source
@@ -66,12 +74,22 @@ class Pipeline:
         self.time = ObservedClock()
         self.batcher = Batcher()
         self.budget = Budget(most_waiting)
+        self.ledger = ledger or Ledger()
+        self._desk = self._made_desk()
         self.streams: dict[StreamKey, dict[int, Connection]] = {}
         self._here: dict[int, Connection] = {}
         self._key: StreamKey = (0, 0, 0)
         self._uuid = journal
+        self._secret = key
         self._daily: list[tuple[int, str, StreamKey, int]] = []
         self._blind: dict[StreamKey, tuple[int, str]] = {}
+
+    def _made_desk(self) -> Desk | None:
+        """Who hears what is said; in safe mode nobody."""
+        runner = self.understanding.runner
+        if runner is None:
+            return None
+        return Desk(runner, Books(self.batcher, self.journal, self.source), self.ledger)
 
     # time
 
@@ -148,8 +166,8 @@ class Pipeline:
         )
 
     def _made(self, identity: Identity, opened: Opened) -> Connection:
-        conversation = Conversation(identity, version_of(opened), self.time, self.understanding.runner)
-        return Connection(identity, opened, self.time, self.batcher, conversation, self.budget)
+        conversation = Conversation(identity, version_of(opened), self.time, self._desk)
+        return Connection(identity, opened, self.time, self.batcher, conversation, self.budget, self._secret)
 
     def refused(self, number: int, refused: Refused) -> None:
         """A handshake ended without a tunnel."""

@@ -13,6 +13,7 @@ import msgspec
 
 from proxy.pipeline.batch import Row
 from proxy.tables import FRAME_KINDS, TABLES, VERDICTS
+from proxy.wire.frames import Frame, Opaque, Part
 
 FRAME: Final = FRAME_KINDS["frame"]
 PART: Final = FRAME_KINDS["part"]
@@ -22,7 +23,11 @@ STATES: Final = {"open": 1, "closed": 2, "refused": 3}
 
 
 class Meaning(msgspec.Struct, frozen=True, gc=False):
-    """What a frame says as an OCPP-J message; on the last frame of a fragmented message, else empty."""
+    """What a frame says as an OCPP-J message; on the last frame of a fragmented message, else empty.
+
+    `redacted`: the message holds a secret, and `text` is what may be stored of it. `answers`: the frame number of the
+    CALL that this message answers, 0 none. `rule`, `pointer`, `clause`: why the verdict is not ok.
+    """
 
     message_type: int = 0
     verdict: int = VERDICTS[""]
@@ -31,9 +36,26 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
     action: str = ""
     latency_us: int | None = None
     text: bytes = b""
+    redacted: int = 0
+    answers: int = 0
+    rule: str = ""
+    pointer: str = ""
+    clause: str = ""
 
 
 NO_MEANING: Final = Meaning()
+
+
+class Held(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
+    """A `frames` row before it is written; it may have to wait for the end of its message."""
+
+    at: int
+    frame_no: int
+    kind: int
+    piece: Frame | Part | Opaque
+    meaning: Meaning = NO_MEANING
+
+
 UNPARSEABLE: Final = VERDICTS["unparseable"]
 UNJUDGED: Final = VERDICTS[""]
 FROM_TABLE: Final = {name: tuple(columns) for name, columns in TABLES.items()}

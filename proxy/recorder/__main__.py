@@ -26,6 +26,7 @@ from proxy.recorder.analysis import analyzers
 from proxy.recorder.checkpoint import Checkpoints
 from proxy.recorder.figures import Figures, current
 from proxy.recorder.inserter import Inserter
+from proxy.recorder.key import KeyUnusable, load_key
 from proxy.recorder.leash import End, Leash
 from proxy.recorder.recorder import Recorder
 from proxy.recorder.settings import RecorderSettings
@@ -51,18 +52,22 @@ def main() -> int:
         _live(Leash(lifeline, settings.drain_seconds), settings)
     except (EOFError, End):
         pass
+    except KeyUnusable as error:
+        get_logger().error("key_unusable", error=str(error))
+        return 1
     return 0
 
 
 def _live(leash: Leash, settings: RecorderSettings) -> None:
     """One life, from the store's first answer to the end that was ordered. Another end is a death, and counts."""
     data = Path(settings.data)
+    key = load_key(data / "key")
     uuid = _journal_uuid(leash, MergedJournal(file_system(), str(data / "journal")))
     stored = _patiently(leash, lambda: ask_store(settings, uuid))
-    checkpoints = Checkpoints(data / "recorder")
+    checkpoints = Checkpoints(data / "recorder", key)
     deaths = checkpoints.begin()
     try:
-        recorder = _recorder(leash, settings, uuid, stored, checkpoints, deaths)
+        recorder = _recorder(leash, settings, uuid, stored, checkpoints, deaths, key)
         _record(leash, recorder, Figures(data))
     except End:
         checkpoints.left(deaths)
@@ -77,13 +82,14 @@ def _recorder(
     stored: Stored,
     checkpoints: Checkpoints,
     deaths: int,
+    key: bytes,
 ) -> Recorder:
     data = Path(settings.data)
     found = usable(checkpoints.load(uuid))
     checkpoint, positions = found or (None, Positions())
     safe_mode_since = words(positions) if deaths >= DEATHS_ALLOWED else ""
     journal = MergedJournal(file_system(), str(data / "journal"), positions)
-    pipeline = make_pipeline(uuid, settings, checkpoint, stored, safe_mode_since)
+    pipeline = make_pipeline(uuid, settings, checkpoint, stored, safe_mode_since, key)
     inserter = Inserter(lambda: connect(settings.store, data, Role.WRITER), uuid, stored.batches)
     recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, _delete_stored)
     if checkpoint is not None:

@@ -28,9 +28,10 @@ READ_BYTES: Final = 4 * 1024 * 1024
 _COSTS: Final = 20
 """A checkpoint is never made sooner than so many times what the last one took."""
 _DIRECTION: Final = {int(direction): direction for direction in DIRECTIONS}
-PIPELINE_SCHEMA: Final = 1
+PIPELINE_SCHEMA: Final = 2
 TALLY_SCHEMA: Final = 1
 RUNNER_SCHEMA: Final = 1
+LEDGER_SCHEMA: Final = 1
 
 
 class Recorder:
@@ -170,6 +171,7 @@ class Recorder:
         parts = {
             "pipeline": pack(PIPELINE_SCHEMA, self.pipeline.state()),
             "tally": pack(TALLY_SCHEMA, self.pipeline.batcher.tally),
+            "ledger": pack(LEDGER_SCHEMA, self.pipeline.ledger.snapshot()),
         }
         runner = self.pipeline.understanding.runner
         if runner is not None:

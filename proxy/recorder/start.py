@@ -11,13 +11,14 @@ import orjson
 from proxy.heads.connection import Opened, Tls
 from proxy.journal.items import Positions
 from proxy.pipeline.identity import Identity
+from proxy.pipeline.ledger import Ledger, LedgerState
 from proxy.pipeline.pipeline import Known, Pipeline, PipelineState
 from proxy.pipeline.runner import Runner
 from proxy.pipeline.tally import Tally
 from proxy.pipeline.understanding import Understanding
 from proxy.recorder.analysis import Watchdog, analyzers
 from proxy.recorder.checkpoint import Checkpoint, Part, unpack
-from proxy.recorder.recorder import PIPELINE_SCHEMA, RUNNER_SCHEMA, TALLY_SCHEMA
+from proxy.recorder.recorder import LEDGER_SCHEMA, PIPELINE_SCHEMA, RUNNER_SCHEMA, TALLY_SCHEMA
 from proxy.recorder.settings import RecorderSettings
 from proxy.store.client import Role, Store, connect
 from proxy.tables import TABLES
@@ -110,13 +111,19 @@ def make_pipeline(
     checkpoint: Checkpoint | None,
     stored: Stored,
     safe_mode_since: str,
+    key: bytes,
 ) -> Pipeline:
-    """As the checkpoint left it; what it does not know begins anew. `safe_mode_since`: '' = not in safe mode."""
+    """As the checkpoint left it; what it does not know begins anew. `safe_mode_since`: '' = not in safe mode.
+
+    `key`: of `<data>/key`.
+    """
     parts = {} if checkpoint is None else checkpoint.parts
     state = unpack(parts.get("pipeline"), PIPELINE_SCHEMA, PipelineState)
-    memory = parts.get("runner") if state is not None else None  # its clock is the pipeline's
-    runner = None if safe_mode_since else _runner(settings, memory)
-    pipeline = Pipeline(uuid, Understanding(runner, safe_mode_since))
+    known = {} if state is None else parts  # the clock of what follows is the pipeline's
+    runner = None if safe_mode_since else _runner(settings, known.get("runner"))
+    accounts = unpack(known.get("ledger"), LEDGER_SCHEMA, LedgerState)
+    ledger = Ledger() if accounts is None else Ledger.restore(accounts)
+    pipeline = Pipeline(uuid, Understanding(runner, safe_mode_since), key=key, ledger=ledger)
     pipeline.forgotten = stored.open_connections
     if state is not None:
         pipeline.resume(state)

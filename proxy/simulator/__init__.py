@@ -9,5 +9,9 @@ imported, so that they can judge the proxy. In a process of their own:
 or blocking from code: `csms.run(...)`, `fleet.run(...)`; or inside an event loop:
 `async with Csms(CsmsSettings()) as csms: await Fleet(FleetSettings(to=csms.url)).run()`.
 
+What happens is told once, in no version's words: the steps and commands of scenario.py. A life (life.py) chooses
+them at random or by the book, a station (station.py above online.py) plays them, its CSMS (csms_session.py) asks;
+station16.py, station2.py, csms16.py and csms2.py say it in 1.6 and 2.x, dialect.py what differs.
+
 Everything random comes from `random.Random(seed)`; times are the clock's. What a summary counts: `tally.py`.
 """

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     client.add_argument("--charge-points", type=int, default=10)
     client.add_argument("--fault", action="append", default=[], metavar="NAME", help=_fault_help(FAULTS))
     client.add_argument("--seed", type=int, default=0)
-    client.add_argument("--ocpp", choices=tuple(VERSIONS), help="default: 1.6 and 2.0.1 in turn")
+    client.add_argument("--ocpp", choices=tuple(VERSIONS), help="default: the three in turn")
     client.add_argument("--minutes", type=float, help="default: until SIGTERM or SIGINT")
     client.add_argument("--speed", type=float, default=1.0, help="device seconds per second")
     return top

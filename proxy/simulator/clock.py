@@ -1,7 +1,8 @@
 """The simulated peers' time: device seconds that may run faster than the wall's, and their end.
 
 At speed 1 (always when findings matter) a device's clock is the true one. At another speed its clock runs
-as much faster, so that meter values stay consistent with the timestamps they carry.
+as much faster, so that meter values stay consistent with the timestamps they carry. A `SteppedClock` runs only
+when it is told to.
 """
 
 from __future__ import annotations
@@ -50,15 +51,53 @@ class Clock:
         """Device seconds since the start."""
         return (time.monotonic() - self._start) * self.speed
 
-    def now(self) -> str:
-        """Device time as OCPP writes it: ISO 8601, UTC, milliseconds."""
-        at = self._start_at + timedelta(seconds=self.elapsed())
-        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def at(self, seconds_ahead: float = 0.0) -> datetime:
+        return self._start_at + timedelta(seconds=self.elapsed() + seconds_ahead)
+
+    def now(self, seconds_ahead: float = 0.0) -> str:
+        """Device time, or one that is yet to come, as OCPP writes it: ISO 8601, UTC, milliseconds."""
+        return self.at(seconds_ahead).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     async def sleep(self, seconds: float) -> None:
         """Wait so many device seconds, or until the end."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds / self.speed)
 
+    async def spend(self, seconds: float) -> None:
+        """Live so many device seconds: what a charge point's life does, where others only wait."""
+        await self.sleep(seconds)
+
     async def until_stopped(self) -> None:
         await self._stopped.wait()
+
+
+class SteppedClock(Clock):
+    """Time that stands still but for `spend`: a life on it takes no time and tells the same times whenever it is lived.
+
+    For one charge point: only one task may spend.
+    """
+
+    def __init__(self, begin: datetime) -> None:
+        super().__init__()
+        self._start_at = begin
+        self._passed = 0.0
+        self._moved = asyncio.Event()
+
+    def stop(self) -> None:
+        super().stop()
+        self._moved.set()
+
+    def elapsed(self) -> float:
+        return self._passed
+
+    async def spend(self, seconds: float) -> None:
+        if not self.stopped:
+            self._passed += seconds
+            self._moved.set()
+            self._moved = asyncio.Event()
+            await asyncio.sleep(0)
+
+    async def sleep(self, seconds: float) -> None:
+        until = self._passed + seconds
+        while self._passed < until and not self.stopped:
+            await self._moved.wait()

@@ -18,13 +18,22 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from proxy.simulator.clock import Clock
 from proxy.simulator.console import Console, serve_until_signal
-from proxy.simulator.csms_session import CSMS_SESSIONS, Desk, transaction_numbers
+from proxy.simulator.csms2 import CsmsSession21, CsmsSession201
+from proxy.simulator.csms16 import CsmsSession16
+from proxy.simulator.csms_session import Asking, CsmsSession, Desk, transaction_numbers
 from proxy.simulator.faults import CSMS_FAULTS, check
 from proxy.simulator.link import LOGGER, MAX_MESSAGE, CountedServer, Link
+from proxy.simulator.scenario import Command
 from proxy.simulator.session import SUBPROTOCOLS
 from proxy.simulator.tally import Account, message_count, summary
 
+_SESSIONS: Final[dict[str, type[CsmsSession]]] = {
+    "1.6": CsmsSession16,
+    "2.0.1": CsmsSession201,
+    "2.1": CsmsSession21,
+}
 _MAX_ACCOUNTS: Final = 100_000
 _OTHERS: Final = "(others)"  # charge points beyond that are counted together
 _NO_COMMON_VERSION: Final = 1002
@@ -39,6 +48,7 @@ class CsmsSettings:
     seed: int = 0
     heartbeat_seconds: int = 5
     faults: tuple[str, ...] = ()
+    asking: Asking = Asking.AT_RANDOM
 
 
 def address_of(listen: str) -> tuple[str, int]:
@@ -56,12 +66,14 @@ def choose_version(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subpr
 class Csms:
     """`async with Csms(settings) as csms:` serves on `csms.url`; leaving closes every connection properly."""
 
-    def __init__(self, settings: CsmsSettings) -> None:
+    def __init__(self, settings: CsmsSettings, clock: Clock | None = None) -> None:
         check(settings.faults, CSMS_FAULTS)
         self.settings = settings
+        self._clock = clock or Clock()
         self.accounts: dict[str, Account] = {}
         self.url = ""
-        self._numbers = transaction_numbers()
+        self._sessions: dict[str, CsmsSession] = {}
+        self._numbers = transaction_numbers(self._clock.at())
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,6 +108,10 @@ class Csms:
             self._server.close()
             await self._server.wait_closed()
 
+    async def ask(self, identity: str, command: Command) -> None:
+        """Ask a connected charge point one thing and wait for its answer; KeyError when it is not connected."""
+        await self._sessions[identity].put(command)
+
     def summary(self) -> dict[str, Any]:
         return summary("csms", self.settings.seed, self.accounts)
 
@@ -115,8 +131,9 @@ class Csms:
         account = self._account(identity, version)
         rng = random.Random(f"{self.settings.seed}/csms/{identity}/{account.connections}")
         link = Link(connection, account, [CSMS_FAULTS[name](rng) for name in self.settings.faults])
-        desk = Desk(self.settings.heartbeat_seconds, self._numbers, account, rng)
-        session = CSMS_SESSIONS[version](identity, link, desk)
+        settings = self.settings
+        desk = Desk(settings.heartbeat_seconds, settings.asking, self._clock, self._numbers, account, rng)
+        session = self._sessions[identity] = _SESSIONS[version](identity, link, desk)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(session.start())
@@ -126,6 +143,8 @@ class Csms:
         finally:
             session.end()
             link.ended()
+            if self._sessions.get(identity) is session:
+                del self._sessions[identity]
 
     def _account(self, identity: str, version: str) -> Account:
         full = len(self.accounts) >= _MAX_ACCOUNTS

@@ -1,4 +1,4 @@
-"""The CSMS's end of one connection: what it answers, and what it asks.
+"""The CSMS's end of one connection: when it asks, and what. csms16.py and csms2.py say it and answer.
 
 It speaks only in reaction (an answer, or a call after every few messages of the charge point), so that a
 charge point that has fallen quiet has nothing under way and can be cut off without a doubt about the counts.
@@ -7,42 +7,59 @@ Transactions are accepted from everybody; nothing is checked but the schemas.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
+import enum
 import itertools
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from ocpp.exceptions import OCPPError
-from ocpp.v16 import ChargePoint as ChargePoint16
-from ocpp.v16 import call as call16
-from ocpp.v16 import call_result as result16
-from ocpp.v21 import ChargePoint as ChargePoint21
-from ocpp.v201 import ChargePoint as ChargePoint201
-from ocpp.v201 import call as call201
-from ocpp.v201 import call_result as result201
 
+from proxy.simulator.clock import Clock
 from proxy.simulator.link import Link
-from proxy.simulator.session import Session, answers
+from proxy.simulator.scenario import (
+    CONNECTORS,
+    AskListVersion,
+    AskSettings,
+    CancelReservation,
+    ChangeSetting,
+    Command,
+    LimitPower,
+    RemoteStart,
+    RemoteStop,
+    Reserve,
+    Setting,
+    TriggerHeartbeat,
+    UpdateFirmware,
+    UploadLog,
+)
+from proxy.simulator.session import Session
 from proxy.simulator.tally import Account
 
-_ACCEPTED: Final = {"status": "Accepted"}
+ACCEPTED: Final = {"status": "Accepted"}
+RESERVED_SECONDS: Final = 900.0
 _FIRST_CALL_AFTER: Final = 3
 _CALL_EVERY: Final = (8, 20)
-_EPOCH_2020: Final = 1_577_836_800
+_FREE_COUNTS: Final = 4  # messages: the moment between two cars is short, and much can be asked only then
+_2020: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_LIMITS_WATTS: Final = (20_000, 60_000)
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def transaction_numbers() -> Iterator[int]:
+def transaction_numbers(begin: datetime) -> Iterator[int]:
     """Positive, never the same again in a later run (1.6 errata 3.18)."""
-    return itertools.count(int(time.time()) - _EPOCH_2020)
+    return itertools.count(int((begin - _2020).total_seconds()))
+
+
+class Asking(enum.Enum):
+    """Who decides what a CSMS asks its charge points."""
+
+    AT_RANDOM = enum.auto()
+    WHEN_TOLD = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -50,185 +67,134 @@ class Desk:
     """What a session needs of its CSMS."""
 
     heartbeat_seconds: int
+    asking: Asking
+    clock: Clock
     numbers: Iterator[int]
     account: Account
     rng: random.Random
 
 
-class CsmsSession(Session):
-    """The version-neutral part: when to call."""
-
-    questions: tuple[Callable[[random.Random], object], ...] = ()
+class CsmsSession(Session, abc.ABC):
+    """The version-neutral part. `running`: the charge point's transaction, as far as this connection knows;
+    `reserved`: the number of the last reservation asked for, 0 when it was cancelled."""
 
     def __init__(self, identity: str, link: Link, desk: Desk) -> None:
         super().__init__(identity, link, desk.rng)
         self.desk = desk
+        self.running = ""
+        self.reserved = 0
+        self.updated = False
+        self._statuses: dict[int, str] = {}
         self._due = asyncio.Event()
         self._countdown = _FIRST_CALL_AFTER
 
+    @abc.abstractmethod
+    def words(self, command: Command) -> object:
+        """The call that asks it."""
+
+    @property
+    def free(self) -> bool:
+        """Whether a car could come to any connector, as far as this connection knows."""
+        return not self.running and all(self._statuses.get(one) == "Available" for one in CONNECTORS)
+
+    def told(self, connector: int, status: str) -> None:
+        """A connector's status came."""
+        if connector in CONNECTORS:
+            self._statuses[connector] = status
+
     async def route_message(self, raw: str) -> None:
         await super().route_message(raw)
-        self._countdown -= 1
+        self._countdown -= _FREE_COUNTS if self.free else 1
         if self._countdown <= 0:
             self._due.set()
 
     async def converse(self) -> None:
-        """Ask for the configuration after the boot, then one question after another, now and then."""
-        question = self.questions[0]
+        """Ask for the configuration after the boot, then one thing after another, now and then."""
+        if self.desk.asking is Asking.WHEN_TOLD:
+            return
+        choose: Callable[[CsmsSession], Command] = _settings
         while True:
             await self._due.wait()
             with contextlib.suppress(TimeoutError):
-                await self._question(question(self.desk.rng))
-            question = self.desk.rng.choice(self.questions)
-            self._countdown = self.desk.rng.randint(*_CALL_EVERY)
+                await self.put(choose(self))
+            choose, self._countdown = self._next_question()
             self._due.clear()
 
-    async def _question(self, payload: object) -> None:
+    def _next_question(self) -> tuple[Callable[[CsmsSession], Command], int]:
+        """What to ask, and after how many messages; one reservation in two is given up at once."""
+        rng = self.desk.rng
+        if self.reserved and rng.random() < 0.5:
+            return _cancellation, 1
+        self.reserved = 0
+        return rng.choice(_QUESTIONS), rng.randint(*_CALL_EVERY)
+
+    async def put(self, command: Command) -> None:
+        """Ask one thing and wait for the answer; LinkLost or TimeoutError when there is none."""
         try:
-            await self.ask(payload)
+            await self.ask(self.words(command))
         except OCPPError:  # the answer breaks the schema
             self.desk.account.errors += 1
 
-
-class CsmsSession16(CsmsSession, ChargePoint16):  # type: ignore[misc]  # the package has no types
-    """OCPP 1.6."""
-
-    questions = (
-        lambda _: call16.GetConfiguration(
-            key=["HeartbeatInterval", "MeterValueSampleInterval", "AuthorizeRemote"]
-        ),
-        lambda _: call16.TriggerMessage(requested_message="Heartbeat"),
-        lambda _: call16.GetLocalListVersion(),
-        lambda rng: call16.RemoteStartTransaction(id_tag=f"{rng.getrandbits(32):08X}", connector_id=1),
-    )
-
-    @answers("BootNotification")
-    def on_boot(self, **_: Any) -> object:
-        return result16.BootNotification(
-            current_time=now(), interval=self.desk.heartbeat_seconds, status="Accepted"
-        )
-
-    @answers("Heartbeat")
-    def on_heartbeat(self) -> object:
-        return result16.Heartbeat(current_time=now())
-
-    @answers("StatusNotification")
-    def on_status(self, **_: Any) -> object:
-        return result16.StatusNotification()
-
-    @answers("Authorize")
-    def on_authorize(self, **_: Any) -> object:
-        return result16.Authorize(id_tag_info=_ACCEPTED)
-
-    @answers("StartTransaction")
-    def on_start(self, **_: Any) -> object:
-        self.desk.account.transactions += 1
-        return result16.StartTransaction(transaction_id=next(self.desk.numbers), id_tag_info=_ACCEPTED)
-
-    @answers("StopTransaction")
-    def on_stop(self, **_: Any) -> object:
-        return result16.StopTransaction(id_tag_info=_ACCEPTED)
-
-    @answers("MeterValues")
-    def on_meter_values(self, **_: Any) -> object:
-        return result16.MeterValues()
-
-    @answers("DataTransfer")
-    def on_data_transfer(self, **_: Any) -> object:
-        return result16.DataTransfer(status="Accepted")
-
-    @answers("FirmwareStatusNotification")
-    def on_firmware_status(self, **_: Any) -> object:
-        return result16.FirmwareStatusNotification()
-
-    @answers("DiagnosticsStatusNotification")
-    def on_diagnostics_status(self, **_: Any) -> object:
-        return result16.DiagnosticsStatusNotification()
-
-    @answers("SecurityEventNotification")
-    def on_security_event(self, **_: Any) -> object:
-        return result16.SecurityEventNotification()
+    def number(self) -> int:
+        return self.desk.rng.randrange(1, 2**31)
 
 
-_ASKED_VARIABLES: Final = (
-    ("OCPPCommCtrlr", "HeartbeatInterval"),
-    ("SampledDataCtrlr", "TxUpdatedInterval"),
-    ("AuthCtrlr", "AuthorizeRemoteStart"),
+def _settings(_: CsmsSession) -> Command:
+    return AskSettings(tuple(Setting))
+
+
+def _token(session: CsmsSession) -> str:
+    return f"{session.desk.rng.getrandbits(32):08X}"
+
+
+def _connector(session: CsmsSession) -> int:
+    return session.desk.rng.choice(CONNECTORS)
+
+
+def _remote(session: CsmsSession) -> Command:
+    """Stop what runs, or start where nobody is."""
+    if session.running:
+        return RemoteStop()
+    if session.free:
+        return RemoteStart(_connector(session), _token(session), session.number())
+    return AskListVersion()
+
+
+def _reservation(session: CsmsSession) -> Command:
+    if not session.free:
+        return _limit(session)
+    session.reserved = session.number()
+    return Reserve(_connector(session), _token(session), session.reserved)
+
+
+def _cancellation(session: CsmsSession) -> Command:
+    """Its car may have come by now; then it is rejected."""
+    number, session.reserved = session.reserved, 0
+    return CancelReservation(number)
+
+
+def _limit(session: CsmsSession) -> Command:
+    watts = session.desk.rng.randrange(*_LIMITS_WATTS, 1000)
+    return LimitPower(_connector(session), float(watts), session.number())
+
+
+def _update(session: CsmsSession) -> Command:
+    """Once a connection, of which an update makes a new one: rare enough."""
+    if session.updated or session.desk.rng.random() < 0.5:
+        return AskListVersion()
+    session.updated = True
+    return UpdateFirmware("https://firmware.example/next.bin", session.number())
+
+
+_QUESTIONS: Final[tuple[Callable[[CsmsSession], Command], ...]] = (
+    _settings,
+    lambda session: ChangeSetting(Setting.HEARTBEAT_SECONDS, str(session.desk.heartbeat_seconds)),
+    lambda _: TriggerHeartbeat(),
+    lambda session: UploadLog("https://logs.example/upload", session.number()),
+    _remote,
+    _remote,
+    _reservation,
+    _reservation,
+    _limit,
+    _update,
 )
-
-
-class CsmsAnswers2(CsmsSession):
-    """OCPP 2.0.1, and 2.1 as far as it is the same."""
-
-    questions = (
-        lambda _: call201.GetVariables(
-            get_variable_data=[
-                {"component": {"name": c}, "variable": {"name": v}} for c, v in _ASKED_VARIABLES
-            ]
-        ),
-        lambda _: call201.TriggerMessage(requested_message="Heartbeat"),
-        lambda _: call201.GetLocalListVersion(),
-        lambda rng: call201.RequestStartTransaction(
-            id_token={"id_token": f"{rng.getrandbits(32):08X}", "type": "ISO14443"},
-            remote_start_id=rng.randrange(1, 2**31),
-            evse_id=1,
-        ),
-    )
-
-    @answers("BootNotification")
-    def on_boot(self, **_: Any) -> object:
-        return result201.BootNotification(
-            current_time=now(), interval=self.desk.heartbeat_seconds, status="Accepted"
-        )
-
-    @answers("Heartbeat")
-    def on_heartbeat(self, **_: Any) -> object:
-        return result201.Heartbeat(current_time=now())
-
-    @answers("StatusNotification")
-    def on_status(self, **_: Any) -> object:
-        return result201.StatusNotification()
-
-    @answers("Authorize")
-    def on_authorize(self, **_: Any) -> object:
-        return result201.Authorize(id_token_info=_ACCEPTED)
-
-    @answers("TransactionEvent")
-    def on_transaction_event(self, event_type: str, id_token: object = None, **_: Any) -> object:
-        self.desk.account.transactions += event_type == "Started"
-        return result201.TransactionEvent(id_token_info=_ACCEPTED if id_token else None)
-
-    @answers("MeterValues")
-    def on_meter_values(self, **_: Any) -> object:
-        return result201.MeterValues()
-
-    @answers("DataTransfer")
-    def on_data_transfer(self, **_: Any) -> object:
-        return result201.DataTransfer(status="Accepted")
-
-    @answers("FirmwareStatusNotification")
-    def on_firmware_status(self, **_: Any) -> object:
-        return result201.FirmwareStatusNotification()
-
-    @answers("NotifyEvent")
-    def on_notify_event(self, **_: Any) -> object:
-        return result201.NotifyEvent()
-
-    @answers("SecurityEventNotification")
-    def on_security_event(self, **_: Any) -> object:
-        return result201.SecurityEventNotification()
-
-
-class CsmsSession201(CsmsAnswers2, ChargePoint201):  # type: ignore[misc]  # the package has no types
-    """OCPP 2.0.1."""
-
-
-class CsmsSession21(CsmsAnswers2, ChargePoint21):  # type: ignore[misc]  # the package has no types
-    """OCPP 2.1."""
-
-
-CSMS_SESSIONS: Final[dict[str, type[CsmsSession]]] = {
-    "1.6": CsmsSession16,
-    "2.0.1": CsmsSession201,
-    "2.1": CsmsSession21,
-}

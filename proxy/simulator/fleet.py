@@ -1,4 +1,4 @@
-"""A fleet of simulated charge points: SIM-0001, SIM-0002, ... in turn 1.6 and 2.0.1, or all of one version.
+"""A fleet of simulated charge points: SIM-0001, SIM-0002, ... in turn 1.6, 2.0.1 and 2.1, or all of one version.
 
 Each has a random generator of its own (seed and identity), so that a fleet of another size or with other
 faults leaves it what it was.
@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 from proxy.simulator.clock import Clock, Pace
 from proxy.simulator.console import Console, serve_until_signal
 from proxy.simulator.faults import FAULTS, assign, check
+from proxy.simulator.life import Life, live
+from proxy.simulator.online import Setup
 from proxy.simulator.session import VERSIONS
-from proxy.simulator.station import Setup, Station
+from proxy.simulator.station import Station
 from proxy.simulator.station2 import Station2
 from proxy.simulator.station16 import Station16
 from proxy.simulator.tally import Account, message_count, summary
 
-_MIXED: Final = ("1.6", "2.0.1")
 _STATIONS: Final[dict[str, type[Station]]] = {"1.6": Station16, "2.0.1": Station2, "2.1": Station2}
 MAX_CHARGE_POINTS: Final = 9999
 
@@ -53,11 +54,12 @@ def checked(settings: FleetSettings) -> FleetSettings:
 
 
 class Fleet:
-    """Make it inside an event loop; `run` it until `stop`."""
+    """Make it inside an event loop; `run` it until `stop`. `life`: how each charge point spends its time."""
 
-    def __init__(self, settings: FleetSettings) -> None:
+    def __init__(self, settings: FleetSettings, clock: Clock | None = None, life: Life = live) -> None:
         self.settings = checked(settings)
-        self._clock = Clock(settings.pace.speed)
+        self._clock = clock or Clock(settings.pace.speed)
+        self._life = life
         identities = [f"SIM-{number:04}" for number in range(1, settings.charge_points + 1)]
         faulty = assign(check(settings.faults, FAULTS), identities, settings.seed)
         self.stations = [
@@ -68,7 +70,7 @@ class Fleet:
 
     def _station(self, identity: str, number: int, faults: tuple[str, ...]) -> Station:
         settings = self.settings
-        ocpp = settings.ocpp or _MIXED[number % len(_MIXED)]
+        ocpp = settings.ocpp or tuple(VERSIONS)[number % len(VERSIONS)]
         setup = Setup(
             identity=identity,
             url=settings.to,
@@ -87,7 +89,7 @@ class Fleet:
         """All charge points, until `stop`; then each ends its transaction and closes its connection."""
         async with asyncio.TaskGroup() as group:
             for station in self.stations:
-                group.create_task(station.run())
+                group.create_task(station.run(self._life))
 
     def stop(self) -> None:
         self._clock.stop()

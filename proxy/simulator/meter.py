@@ -6,6 +6,7 @@ capacity, the register never falls and goes on where the last transaction ended 
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Final, NamedTuple
 
@@ -27,15 +28,23 @@ class Reading(NamedTuple):
 
 
 class Meter:
-    """One outlet. `plug_in` puts a new car to it, `advance` lets time pass while it charges."""
+    """One outlet. `plug_in` puts a new car to it, `advance` lets time pass while it charges.
+
+    `limit_watts`: what a charging profile leaves of the rated power.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
+        self.limit_watts = math.inf
         self.rated_watts = rng.choice(_RATED_KILOWATTS) * 1000.0
         self._energy_wh = rng.uniform(1e6, 9e6)
         self._temperature = _AMBIENT_CELSIUS
         self._soc = self._capacity_wh = 0.0
         self.plug_in()
+
+    def start_from(self, register_wh: int) -> None:
+        """What the register shows now."""
+        self._energy_wh = float(register_wh)
 
     def plug_in(self) -> None:
         self._soc = self._rng.uniform(10, 60)
@@ -62,9 +71,11 @@ class Meter:
         return round(330 + self._soc, 1)
 
     def _current(self) -> float:
-        """Full up to 70 % SoC, then tapering off to a tenth at 100 %."""
+        """Full up to 70 % SoC, then tapering off to a tenth at 100 %; never more than the limit, rounding included."""
         taper = min(1.0, 0.1 + (100 - self._soc) * 0.03)
-        return round(self.rated_watts / 450 * taper, 1)
+        full = round(self.rated_watts / 450 * taper, 1)
+        allowed = self.limit_watts / self._voltage()
+        return full if full <= allowed else math.floor(allowed * 10) / 10
 
     def _power(self) -> float:
         return self._voltage() * self._current()

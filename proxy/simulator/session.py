@@ -12,11 +12,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
-from ocpp.exceptions import OCPPError
-from ocpp.messages import unpack
+from ocpp.exceptions import NotImplementedError as NotImplementedHere
+from ocpp.exceptions import NotSupportedError, OCPPError
+from ocpp.messages import Call, unpack
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21.enums import Action as Action21
 from ocpp.v201 import ChargePoint as ChargePoint201
 
 from proxy.simulator.link import LOGGER, Link
@@ -49,6 +51,7 @@ class Session:
     _ocpp_version: str
     call: Callable[..., Any]
     start: Callable[[], Any]
+    route_map: dict[str, Any]
 
     def __init__(self, identity: str, link: Link, rng: random.Random) -> None:
         super().__init__(identity, link, logger=LOGGER)  # type: ignore[call-arg]
@@ -62,6 +65,13 @@ class Session:
             await super().route_message(raw)  # type: ignore[misc]
         elif self._ocpp_version != "1.6":
             await self._link.send(_UNREADABLE)
+
+    async def _handle_call(self, msg: Call) -> None:
+        """The package leaves a 2.1 call without an answer where it has no handler (Part 4 4.3: CALLERROR)."""
+        if self._ocpp_version == "2.1" and msg.action not in self.route_map:
+            known = msg.action in Action21.__members__.values()
+            raise (NotImplementedHere if known else NotSupportedError)()
+        await super()._handle_call(msg)  # type: ignore[misc]
 
     async def ask(self, payload: object) -> Any:
         """The answer to one call, None for a CALLERROR; LinkLost, TimeoutError or OCPPError."""

@@ -1,9 +1,7 @@
-"""One simulated charge point, whatever its OCPP version: connects, boots, lives, reconnects, leaves.
+"""One simulated charge point, whatever its OCPP version: what it can do, and what its CSMS may ask of it.
 
-Connection and life are two tasks. A connection begins with a boot (only the first one, unless a fault
-reboots: a mere reconnect must not, 1.6J 5.4) and ends whenever it ends; the life (heartbeats, transactions)
-waits for a connection where it needs one, and repeats what must not be lost (1.6 3.7, 2.x E12): `deliver`;
-the rest is said once: `tell`. At the clock's stop the transaction is ended and the connection closed.
+It plays the steps of scenario.py; which ones, and when, is its life's business (life.py). Commands are answered at
+once; what an accepted one wants done later is an errand, for the life to run when the charge point is idle.
 `Station16` and `Station2` say it in their versions' words.
 """
 
@@ -11,318 +9,310 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, NamedTuple
 
-from ocpp.exceptions import OCPPError
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.typing import Subprotocol
-
-from proxy.simulator.clock import Clock, Pace
-from proxy.simulator.faults import Fault
-from proxy.simulator.link import LOGGER, MAX_MESSAGE, CountedClient, Link
+from proxy.simulator import scenario as act
 from proxy.simulator.meter import Meter, Reading
-from proxy.simulator.session import VERSIONS, LinkLost, Session
-from proxy.simulator.tally import Account
+from proxy.simulator.online import Gone, Online, Setup
+from proxy.simulator.scenario import CONNECTORS, RemoteStart, Reserve, Setting, Step
 
-UNREACHABLE: Final = (OSError, TimeoutError, WebSocketException)
 _MODELS: Final = (("Voltwerk", "DC-Tower 50"), ("Nordlader", "Hyper 150"), ("Amperia", "Column C2"))
-_BACK_OFF_LIMIT: Final = 5
-_BOOT_RETRY_SECONDS: Final = 10
-_CLOSE_SECONDS: Final = 5.0
-_IDLE_STEP_SECONDS: Final = 0.5
+WORDS: Final = {True: "Accepted", False: "Rejected"}
+"""How an answer is said, where the standards have no better word."""
+_MOST_ERRANDS: Final = 4  # what is asked beyond that is rejected
+_TRANSFER_SECONDS: Final = 2.0
+_UNPLUG_SECONDS: Final = 1.0
 
 
-class Gone(Exception):
-    """The CSMS cannot be reached and the run is over."""
+class Sampled(NamedTuple):
+    """A meter's values and the device time they are of."""
+
+    at: str
+    reading: Reading
 
 
-class RemoteStart(NamedTuple):
-    """The CSMS asked for a transaction."""
+class Visit(NamedTuple):
+    """One car at a connector. `begun`: what the meter showed, and when."""
 
+    connector: int
     token: str
-    number: int
+    remote: int | None
+    reservation: int | None
+    begun: Sampled
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What makes one charge point."""
-
-    identity: str
-    url: str
-    ocpp: str
-    seed: int
-    clock: Clock
-    pace: Pace
-    faults: tuple[Fault, ...]
-    account: Account
-
-    def random(self, purpose: str) -> random.Random:
-        """One generator per purpose: what happens first must not decide what comes out."""
-        return random.Random(f"{self.seed}/{self.identity}/{purpose}")
-
-
-class Station(abc.ABC):
+class Station(Online):
     """The version-neutral part."""
 
     def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-        self.clock = setup.clock
+        super().__init__(setup)
         self.rng = setup.random("life")
-        self.message_ids = setup.random("message ids")
-        self.meter = Meter(setup.random("meter"))
+        self.meters = {number: Meter(setup.random(f"meter {number}")) for number in CONNECTORS}
         self.vendor, self.model = self.rng.choice(_MODELS)
         self.firmware = f"{self.rng.randint(1, 4)}.{self.rng.randint(0, 9)}.{self.rng.randint(0, 20)}"
         self.serial = f"{self.rng.getrandbits(40):010X}"
+        self.log_name = f"{setup.identity}.log"
+        self.user_agent = f"{self.vendor}/{self.firmware}"
         self.back_from_update = self.rng.random() < 0.25
-        self.heartbeat_seconds = 60
+        self.sample_seconds = setup.pace.meter_seconds
+        self.statuses = dict.fromkeys(CONNECTORS, "Available")
         self.charging = False
         self.stop_wanted = False
         self.heartbeat_wanted = False
+        self.updated = False
         self.remote_start: RemoteStart | None = None
-        self._link: Link | None = None
-        self._session: Session | None = None
-        self._online = asyncio.Event()
-        self._booted = False
-        self._leaving = asyncio.Event()
+        self.reserved: Reserve | None = None
+        self.errands: deque[tuple[Step, ...]] = deque()
+        self.visit: Visit | None = None
 
     # What a version must say.
-
-    @abc.abstractmethod
-    def make_session(self, link: Link) -> Session:
-        """The `ocpp` package's ChargePoint with the answers of this version."""
-
-    @abc.abstractmethod
-    def boot_call(self) -> object: ...
 
     @abc.abstractmethod
     def heartbeat_call(self) -> object: ...
 
     @abc.abstractmethod
-    async def introduce(self, session: Session) -> None:
-        """What follows an accepted boot: the connectors' states."""
+    def security_call(self, kind: str, info: str) -> object: ...
 
     @abc.abstractmethod
-    async def transaction(self, remote: RemoteStart | None) -> None:
-        """One car comes, charges and leaves."""
+    def update_call(self, number: int, status: str) -> object: ...
+
+    @abc.abstractmethod
+    def upload_call(self, number: int, status: str) -> object: ...
+
+    @abc.abstractmethod
+    async def say_status(self, connector: int, status: str) -> None:
+        """The connector's status, as far as the version has a word for it."""
+
+    @abc.abstractmethod
+    async def say_failed(self, connector: int, trouble: act.Trouble) -> None: ...
+
+    @abc.abstractmethod
+    async def say_mended(self, connector: int, trouble: act.Trouble) -> None: ...
+
+    @abc.abstractmethod
+    async def begin(self, visit: Visit) -> None:
+        """Authorize the token and begin the transaction."""
+
+    @abc.abstractmethod
+    async def sample(self, visit: Visit, sampled: Sampled) -> None: ...
+
+    @abc.abstractmethod
+    async def end(self, visit: Visit, reason: str) -> None: ...
+
+    @abc.abstractmethod
+    def runs(self, transaction: str) -> bool:
+        """Whether this is the transaction that runs."""
 
     # What the CSMS may ask of any.
 
-    def accept_remote_start(self, token: str, number: int) -> bool:
-        free = not (self.charging or self.remote_start or self.clock.stopped or self._reboots())
-        if free:
-            self.remote_start = RemoteStart(token, number)
-        return free
+    def accept_remote_start(self, command: RemoteStart) -> bool:
+        if not self._free(command.connector):
+            return False
+        self.remote_start = command
+        return True
 
-    def accept_remote_stop(self) -> bool:
-        self.stop_wanted = self.charging
-        return self.charging
+    def accept_remote_stop(self, transaction: str) -> bool:
+        runs = self.charging and self.runs(transaction)
+        self.stop_wanted |= runs
+        return runs
+
+    def accept_reservation(self, command: Reserve) -> bool:
+        shown = act.Show(command.connector, "Reserved")
+        if not self._free(command.connector) or not self._accept_errand(shown):
+            return False
+        self.reserved = command
+        return True
+
+    def accept_cancellation(self, number: int) -> bool:
+        """Not while its car charges: then there is no reservation any more."""
+        held = self.reserved
+        if held is None or held.number != number:
+            return False
+        if not self._accept_errand(act.Show(held.connector, "Available")):
+            return False
+        self.reserved = None
+        return True
+
+    def accept_limit(self, connector: int, watts: float) -> bool:
+        """0 is the whole charge point."""
+        outlets = [meter for number, meter in self.meters.items() if connector in (0, number)]
+        for meter in outlets:
+            meter.limit_watts = watts
+        return bool(outlets)
+
+    def accept_setting(self, setting: Setting | None, value: str) -> bool:
+        """The two intervals can be set, to whole seconds from 1 on."""
+        seconds = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
+        if seconds and setting is Setting.HEARTBEAT_SECONDS:
+            self.heartbeat_seconds = seconds
+        elif seconds and setting is Setting.SAMPLE_SECONDS:
+            self.sample_seconds = seconds
+        else:
+            return False
+        return True
+
+    def accept_update(self, number: int) -> bool:
+        """It is idle when it updates, and out of order meanwhile."""
+        major, minor, patch = self.firmware.split(".")
+        newer = f"{major}.{minor}.{int(patch) + 1}"
+        return self._accept_errand(
+            act.Update(number, "Downloading"),
+            act.Idle(_TRANSFER_SECONDS),
+            act.Update(number, "Downloaded"),
+            *(act.Show(connector, "Unavailable") for connector in CONNECTORS),
+            act.Update(number, "Installing"),
+            act.Restart(newer),
+            act.Update(number, "Installed"),
+        )
+
+    def accept_upload(self, number: int) -> bool:
+        return self._accept_errand(
+            act.Upload(number, "Uploading"), act.Idle(_TRANSFER_SECONDS), act.Upload(number, "Uploaded")
+        )
 
     def accept_trigger(self, message: str) -> bool:
         self.heartbeat_wanted |= message == "Heartbeat"
         return message == "Heartbeat"
 
-    # Life.
+    def setting(self, setting: Setting | None) -> str | None:
+        """Its value, None for one it does not know."""
+        seconds = {
+            Setting.HEARTBEAT_SECONDS: self.heartbeat_seconds,
+            Setting.SAMPLE_SECONDS: self.sample_seconds,
+            Setting.PING_SECONDS: self.setup.pace.ping_seconds,
+        }
+        return str(round(seconds[setting])) if setting in seconds else None
 
-    async def run(self) -> None:
-        """Until the clock is stopped and the transaction ended. Cancelled: the connection is reset."""
+    def _free(self, connector: int) -> bool:
+        """Whether somebody from afar can have this connector; one car at a time at one charge point."""
+        busy = self.charging or self.remote_start or self.reserved or self.clock.stopped or self.reboots
+        return not busy and self.statuses.get(connector) == "Available"
+
+    def _accept_errand(self, *steps: Step) -> bool:
+        if self.reboots or self.clock.stopped or len(self.errands) >= _MOST_ERRANDS:
+            return False
+        self.errands.append(steps)
+        return True
+
+    # Being there.
+
+    async def run(self, life: Callable[[Station], Coroutine[Any, Any, None]]) -> None:
+        """Until the clock is stopped and the life has come to its end. Cancelled: the connection is reset."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep_connected())
-                life = group.create_task(self._live())
+                group.create_task(self.keep_connected())
+                living = group.create_task(life(self))
                 await self.clock.until_stopped()
-                await asyncio.wait({life}, timeout=self.setup.pace.grace_seconds)
-                life.cancel()
-                self._leaving.set()
+                await asyncio.wait({living}, timeout=self.setup.pace.grace_seconds)
+                living.cancel()
+                self.leave()
         except* Gone:
             pass
         finally:
-            if self._link is not None:
-                self._link.abort()
+            self.cut_off()
 
-    def cut_off(self) -> None:
-        """The connection is lost, as if somebody had pulled the cable and put it back."""
-        if self._link is not None:
-            self._link.abort()
+    # What it does.
 
-    async def _live(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat())
-            if self._reboots():
-                group.create_task(self.clock.until_stopped())
-            else:
-                group.create_task(self._charge_cars())
+    async def play(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            await self.step(step)
 
-    async def _beat(self) -> None:
-        """From the boot on a Heartbeat each interval, or at once when the CSMS triggers one."""
-        await self._connected()
-        last = self.clock.elapsed()
-        while not self.clock.stopped:
-            rest = last + self.heartbeat_seconds - self.clock.elapsed()
-            await self.clock.sleep(min(_IDLE_STEP_SECONDS, max(0.0, rest)))
-            if self.heartbeat_wanted or rest <= 0:
-                self.heartbeat_wanted = False
-                last = self.clock.elapsed()
-                await self.tell(self.heartbeat_call())
+    async def step(self, step: Step) -> None:
+        await _STEPS[type(step)](self, step)
 
-    async def _charge_cars(self) -> None:
-        while not self.clock.stopped:
-            await self._wait_for_car()
-            if not self.clock.stopped:
-                await self._serve_car()
+    async def beat(self) -> None:
+        self.heartbeat_wanted = False
+        await self.tell(self.heartbeat_call())
 
-    async def _wait_for_car(self) -> None:
-        comes_at = self.clock.elapsed() + self.rng.uniform(*self.setup.pace.idle_seconds)
-        while self.clock.elapsed() < comes_at and not (self.remote_start or self.clock.stopped):
-            await self.clock.sleep(_IDLE_STEP_SECONDS)
+    async def show(self, connector: int, status: str) -> None:
+        self.statuses[connector] = status
+        await self.say_status(connector, status)
 
-    async def _serve_car(self) -> None:
-        self.charging, self.stop_wanted = True, False
+    async def fail(self, step: act.Fail) -> None:
+        self.statuses[step.connector] = "Faulted"
+        await self.say_failed(step.connector, step.trouble)
+
+    async def mend(self, step: act.Mend) -> None:
+        self.statuses[step.connector] = "Available"
+        await self.say_mended(step.connector, step.trouble)
+
+    async def arrive(self, step: act.Arrive) -> None:
+        """Whoever comes, a remote start or reservation that was waiting is over with it."""
         remote, self.remote_start = self.remote_start, None
-        self.meter.plug_in()
-        try:
-            await self.transaction(remote)
-        finally:
-            self.charging = False
-        self.setup.account.transactions += 1
-
-    async def samples(self) -> AsyncIterator[Reading]:
-        """The readings of a charging car, until its time is over or somebody stops it."""
-        end = self.clock.elapsed() + self.rng.uniform(*self.setup.pace.charging_seconds)
-        before = self.clock.elapsed()
-        while before < end and not (self.stop_wanted or self.clock.stopped):
-            await self.clock.sleep(self.setup.pace.meter_seconds)
-            now = self.clock.elapsed()
-            self.meter.advance(now - before)
-            before = now
-            yield self.meter.read()
-
-    # Talking.
-
-    @property
-    def online(self) -> bool:
-        return self._online.is_set()
-
-    async def tell(self, payload: object) -> Any:
-        """One call; None when there is no answer to it."""
-        try:
-            return await self._ask(await self._connected(), payload)
-        except (ConnectionClosed, LinkLost, TimeoutError):
-            return None
-
-    async def deliver(self, payload: object) -> Any:
-        """One call, again and again until it is answered; None for a CALLERROR."""
-        while True:
-            try:
-                return await self._ask(await self._connected(), payload)
-            except (ConnectionClosed, LinkLost, TimeoutError):
-                await asyncio.sleep(_IDLE_STEP_SECONDS / self.clock.speed)
-
-    async def say(self, session: Session, payload: object) -> Any:
-        """One call on this very connection; None when there is no answer to it."""
-        try:
-            return await self._ask(session, payload)
-        except TimeoutError:
-            return None
-
-    async def _ask(self, session: Session, payload: object) -> Any:
-        try:
-            return await session.ask(payload)
-        except OCPPError:  # the answer breaks the schema
-            self.setup.account.errors += 1
-            return None
-
-    async def _connected(self) -> Session:
-        while self._session is None:
-            await self._online.wait()
-        return self._session
-
-    # Connection.
-
-    def _reboots(self) -> bool:
-        return any(fault.reboots for fault in self.setup.faults)
-
-    async def _keep_connected(self) -> None:
-        """Reconnect with a back-off that doubles (2.x Part 4 5.4); a rebooting one knows none."""
-        patience = self.setup.random("connection")
-        await self.clock.sleep(patience.uniform(*self.setup.pace.start_seconds))
-        failures = 0
-        while not self._leaving.is_set():
-            try:
-                await self._converse(await self._connect())
-                failures = 0
-            except UNREACHABLE as error:
-                self.setup.account.refuse(error)
-                failures = min(failures + 1, _BACK_OFF_LIMIT)
-                if self.clock.stopped:
-                    raise Gone from None
-            await self.clock.sleep(patience.uniform(*self.setup.pace.retry_seconds) * 2**failures)
-
-    async def _connect(self) -> CountedClient:
-        setup = self.setup
-        compression = next((fault.compression for fault in setup.faults if fault.compression), None)
-        connection = await connect(
-            f"{setup.url.rstrip('/')}/{setup.identity}",
-            subprotocols=[Subprotocol(VERSIONS[setup.ocpp])],
-            compression=compression,
-            user_agent_header=f"{self.vendor}/{self.firmware}",
-            proxy=None,
-            ping_interval=None,
-            close_timeout=_CLOSE_SECONDS,
-            max_size=MAX_MESSAGE,
-            logger=LOGGER,
-            create_connection=CountedClient,
+        held, self.reserved = self.reserved, None
+        self.charging, self.stop_wanted = True, False
+        self.meters[step.connector].plug_in()
+        self.visit = Visit(
+            step.connector,
+            step.token,
+            remote.number if remote else None,
+            held.number if held else None,
+            self.sampled(step.connector),
         )
-        assert isinstance(connection, CountedClient)
-        return connection
+        await self.show(step.connector, "Preparing")
+        await self.begin(self.visit)
+        await self.show(step.connector, "Charging")
 
-    async def _converse(self, connection: CountedClient) -> None:
-        """One connection, from its boot to its end; an OSError when it never came to anything."""
-        link = self._link = Link(connection, self.setup.account, self.setup.faults)
-        session = self.make_session(link)
-        served = True
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(session.start())
-                group.create_task(self._close_at_end(link))
-                await self._greet(session)
-                self._session = session
-                self._online.set()
-                group.create_task(self._ping(link))
-                for fault in self.setup.faults:
-                    group.create_task(fault.disturb(link, self.clock, self.setup.ocpp))
-        except* (ConnectionClosed, LinkLost):
-            served = self.online or self._leaving.is_set()
-        finally:
-            self._session = None
-            self._online.clear()
-            session.end()
-        await link.close()
-        link.ended()
-        if not served:
-            raise ConnectionRefusedError("closed before the boot was answered")
+    async def charge(self, step: act.Charge) -> None:
+        """Samples until the time is over or somebody stops it."""
+        visit = self._visit()
+        before = self.clock.elapsed()
+        end = before + step.seconds
+        while before < end and not (self.stop_wanted or self.clock.stopped):
+            await self.clock.spend(self.sample_seconds)
+            now = self.clock.elapsed()
+            self.meters[visit.connector].advance(now - before)
+            before = now
+            await self.sample(visit, self.sampled(visit.connector))
 
-    async def _close_at_end(self, link: Link) -> None:
-        await self._leaving.wait()
-        await link.close()
+    async def suspend(self, step: act.Suspend) -> None:
+        connector = self._visit().connector
+        await self.show(connector, "SuspendedEV")
+        await self.clock.spend(step.seconds)
+        await self.show(connector, "Charging")
 
-    async def _greet(self, session: Session) -> None:
-        """BootNotification until it is accepted, in the interval the CSMS asks for (1.6 4.2, 2.x B02)."""
-        while not self._booted or self._reboots():
-            answer = await self.say(session, self.boot_call())
-            self._booted = answer is not None and answer.status == "Accepted"
-            if self._booted:
-                self.heartbeat_seconds = max(1, answer.interval)
-                await self.introduce(session)
-                return
-            await self.clock.sleep(max(1, answer.interval if answer else _BOOT_RETRY_SECONDS))
-            if self.clock.stopped:
-                raise LinkLost
+    async def depart(self, step: act.Depart) -> None:
+        visit = self._visit()
+        await self.end(visit, "Remote" if self.stop_wanted else step.reason)
+        await self.show(visit.connector, "Finishing")
+        self.setup.account.transactions += 1
+        await self.clock.spend(_UNPLUG_SECONDS)
+        await self.show(visit.connector, "Available")
+        self.charging, self.visit = False, None
 
-    async def _ping(self, link: Link) -> None:
-        while not self.clock.stopped:
-            await self.clock.sleep(self.setup.pace.ping_seconds)
-            await link.ping()
+    async def renew(self, step: act.Restart) -> None:
+        if not self.clock.stopped:
+            self.firmware, self.updated, self.back_from_update = step.firmware, True, False
+            self.statuses = dict.fromkeys(CONNECTORS, "Available")
+            await self.restart()
+
+    async def run_errands(self) -> None:
+        while self.errands:
+            await self.play(self.errands.popleft())
+
+    def _visit(self) -> Visit:
+        assert self.visit is not None, "a car must arrive before it charges"
+        return self.visit
+
+    def sampled(self, connector: int) -> Sampled:
+        return Sampled(self.clock.now(), self.meters[connector].read())
+
+
+_STEPS: Final[dict[type[Step], Callable[[Station, Any], Awaitable[object]]]] = {
+    act.Idle: lambda station, step: station.clock.spend(step.seconds),
+    act.Heartbeat: lambda station, _: station.beat(),
+    act.Show: lambda station, step: station.show(step.connector, step.status),
+    act.Arrive: Station.arrive,
+    act.Charge: Station.charge,
+    act.Suspend: Station.suspend,
+    act.Depart: Station.depart,
+    act.Fail: Station.fail,
+    act.Mend: Station.mend,
+    act.Alarm: lambda station, step: station.deliver(station.security_call(step.kind, step.info)),
+    act.Update: lambda station, step: station.deliver(station.update_call(step.number, step.status)),
+    act.Upload: lambda station, step: station.deliver(station.upload_call(step.number, step.status)),
+    act.Restart: Station.renew,
+    act.RunErrands: lambda station, _: station.run_errands(),
+}

@@ -1,7 +1,8 @@
 """ClickHouse RowBinary, encoding only: one function per table, compiled from its column types (tables.py).
 
-A row costs one `Struct.pack` for the fixed-width columns it begins with, then a short expression per column.
-Given and stored: DateTime64(6) integer nanoseconds UTC -> microseconds; Enum8 its number; strings as bytes or
+A row costs one `Struct.pack` for the fixed-width columns it begins with, then a short expression per column; words
+that stand side by side (LowCardinality, small numbers, places) and come together again and again cost one look-up
+together. Given and stored: DateTime64(6) integer nanoseconds UTC -> microseconds; Enum8 its number; strings as bytes or
 str (what has no UTF-8 form, a lone surrogate, is stored as a backslash escape); Nullable None -> NULL.
 """
 
@@ -10,25 +11,36 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 Row = tuple[Any, ...]
 Encoder = Callable[[Sequence[Row]], bytes]
 
 _FIXED: Final = {
+    "Int8": "b",
     "UInt8": "B",
     "UInt16": "H",
     "UInt32": "I",
     "UInt64": "Q",
     "Int64": "q",
+    "Float64": "d",
     "DateTime64": "q",
     "Enum8": "b",
 }
+_NARROW: Final = frozenset({"Int8", "UInt8", "Enum8"})
 _NULLABLE: Final = re.compile(r"Nullable\((.*)\)\Z", re.DOTALL)
 _ARRAY: Final = re.compile(r"Array\((.*)\)\Z", re.DOTALL)
 _TUPLE: Final = re.compile(r"Tuple\((.*)\)\Z", re.DOTALL)
-_REPEATING: Final = frozenset({"connection_id", "header"})
+_REPEATING: Final = frozenset({"connection_id", "transaction_id", "header"})
 """String columns whose values come again and again, as those of LowCardinality columns do."""
+_PLACES: Final = frozenset({"evse_id", "connector_id"})
+_MANY: Final = frozenset({"connection_id", "charge_point", "header"})
+"""A look-up of their own: together with others they would be more than are remembered."""
+_WORTH_A_RUN: Final = 3
+"""Columns: to make their tuple costs as much as two look-ups."""
+_AT_ONCE: Final = 256
+"""Rows whose pieces are joined together: they are still in the processor's cache."""
 _REMEMBERED: Final = 8192
 _LONGEST_REMEMBERED: Final = 256
 _SHORT_LENGTHS: Final = 4096
@@ -49,7 +61,12 @@ _LENGTHS: Final = tuple(leb128(length) for length in range(_SHORT_LENGTHS))
 
 def string(value: str | bytes) -> bytes:
     """Length and bytes."""
-    data = value if type(value) is bytes else _utf8(value)
+    if type(value) is bytes:
+        data = value
+    elif type(value) is str and value.isascii():
+        data = value.encode()
+    else:
+        data = _utf8(value)
     length = len(data)
     return (_LENGTHS[length] if length < _SHORT_LENGTHS else leb128(length)) + data
 
@@ -61,8 +78,11 @@ def _utf8(value: str | bytes) -> bytes:
 class Words(dict[Any, bytes]):
     """Remembers the encoding of values that repeat; full, it forgets all and begins again."""
 
+    def __init__(self, encode: Callable[[Any], bytes] = string) -> None:
+        self._encode = encode
+
     def __missing__(self, value: Any) -> bytes:
-        encoded = string(value)
+        encoded = self._encode(value)
         if len(encoded) <= _LONGEST_REMEMBERED:
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -75,16 +95,17 @@ def compile_encoder(columns: Mapping[str, str]) -> Encoder:
     kinds = list(columns.values())
     leading = next((i for i, kind in enumerate(kinds) if _base(kind) not in _FIXED), len(kinds))
     names = [f"c{i}" for i in range(len(kinds))]
-    scope: dict[str, Any] = {"string": string, "words": Words(), "leb128": leb128}
+    scope: dict[str, Any] = {"string": string, "words": Words(), "leb128": leb128, "Words": Words}
     pieces = []
     if leading:
         scope["pack"] = struct.Struct("<" + "".join(_FIXED[_base(kind)] for kind in kinds[:leading])).pack
         pieces.append(f"pack({', '.join(map(_number, names[:leading], kinds[:leading]))})")
-    for name, column in zip(names[leading:], list(columns)[leading:], strict=True):
-        repeats = column in _REPEATING
-        pieces.append(f"words[{name}]" if repeats else _expression(name, columns[column], scope))
-    template = "%b" * len(pieces)
-    exec(_SOURCE.format(names=", ".join(names), template=template, pieces=", ".join(pieces)), scope)
+    later = list(zip(names, columns, kinds, strict=True))[leading:]
+    for together, group in groupby(later, lambda column: _repeats_with_others(column[1], column[2])):
+        run = list(group)
+        worth_it = together and len(run) >= _WORTH_A_RUN
+        pieces += [_run(run, scope)] if worth_it else [_alone(*column, scope) for column in run]
+    exec(_SOURCE.format(names=", ".join(names), pieces=", ".join(pieces), at_once=_AT_ONCE), scope)
     encoder: Encoder = scope["encode"]
     return encoder
 
@@ -92,11 +113,33 @@ def compile_encoder(columns: Mapping[str, str]) -> Encoder:
 _SOURCE: Final = """
 def encode(rows):
     out = []
-    add = out.append
-    for {names}, in rows:
-        add(b"{template}" % ({pieces},))
+    for start in range(0, len(rows), {at_once}):
+        part = []
+        add = part.extend
+        for {names}, in rows[start : start + {at_once}]:
+            add(({pieces},))
+        out.append(b"".join(part))
     return b"".join(out)
 """
+
+
+def _repeats_with_others(column: str, kind: str) -> bool:
+    if column in _MANY:
+        return False
+    return kind == "LowCardinality(String)" or kind in _NARROW or _base(kind) == "Enum8" or column in _PLACES
+
+
+def _run(columns: list[tuple[str, str, str]], scope: dict[str, Any]) -> str:
+    """One look-up for columns whose values come together."""
+    names = ", ".join(name for name, _, _ in columns)
+    parts = " + ".join(_expression(name, kind, scope) for name, _, kind in columns)
+    run = f"run_{columns[0][0]}"
+    exec(f"def {run}_of(values):\n    {names} = values\n    return {parts}\n{run} = Words({run}_of)", scope)
+    return f"{run}[{names}]"
+
+
+def _alone(name: str, column: str, kind: str, scope: dict[str, Any]) -> str:
+    return f"words[{name}]" if column in _REPEATING else _expression(name, kind, scope)
 
 
 def _base(kind: str) -> str:
@@ -122,7 +165,7 @@ def _expression(name: str, kind: str, scope: dict[str, Any]) -> str:
 
 def _composed(name: str, kind: str, scope: dict[str, Any]) -> str:
     if inner := _NULLABLE.match(kind):
-        return f"(b'\\1' if {name} is None else b'\\0' + {_expression(name, inner[1], scope)})"
+        return f"(b'\\1' if {name} is None else {_not_null(name, inner[1], scope)})"
     if inner := _ARRAY.match(kind):
         item = name + "i"
         each = _expression(item, inner[1], scope)
@@ -131,3 +174,12 @@ def _composed(name: str, kind: str, scope: dict[str, Any]) -> str:
         parts = [_expression(f"{name}[{i}]", part, scope) for i, part in enumerate(inner[1].split(", "))]
         return f"({' + '.join(parts)})"
     raise ValueError(f"no RowBinary encoding for {kind}")
+
+
+def _not_null(name: str, kind: str, scope: dict[str, Any]) -> str:
+    """A value that might have been NULL: a zero byte, then itself."""
+    if _base(kind) not in _FIXED:
+        return f"b'\\0' + {_expression(name, kind, scope)}"
+    packer = f"pack_told_{_base(kind)}"
+    scope[packer] = struct.Struct("<B" + _FIXED[_base(kind)]).pack
+    return f"{packer}(0, {_number(name, kind)})"

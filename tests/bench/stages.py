@@ -124,13 +124,13 @@ def recorder_over(
     lifeline = Lifeline(theirs.detach())
     with ours, tempfile.TemporaryDirectory(dir=data) as kept:
         settings = RecorderSettings(str(data))
-        pipeline = make_pipeline(JOURNAL, settings, None, Stored({}, {}), _SAFE_SINCE.get(does, ""))
+        pipeline = make_pipeline(JOURNAL, settings, None, Stored({}, {}), _SAFE_SINCE.get(does, ""), b"")
         if does is Does.NO_ANALYZERS:
             pipeline.understanding.use([])
         inserter = Inserter(lambda: sink or NullSink(), JOURNAL, {})
         journal = MergedJournal(RealFileSystem(), str(data / "journal"))
         leash = Leash(lifeline, settings.drain_seconds)
-        checkpoints = Checkpoints(Path(kept))
+        checkpoints = Checkpoints(Path(kept), b"")
         recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, lambda *_: None)
         inserter.start()
         thresholds = gc.get_threshold()

@@ -189,7 +189,7 @@ def test_gaps_and_an_expired_partition_in_one_session_verify(after_90_days: Stor
 
 
 def piece(number: int, offset: int, wire: bytes, link: bytes) -> StoredRow:
-    return StoredRow(number, offset, "frame", False, check_of(link), "2027-01-15", wire, b"", b"")
+    return StoredRow(number, offset, "frame", False, check_of(link), "2027-01-15", wire, len(wire), b"", b"")
 
 
 def test_where_the_recorder_forgot_the_connection_the_chain_begins_anew(store: Store) -> None:

@@ -195,7 +195,14 @@ def kept(*lines: bytes) -> list[bytes]:
         (b"A: 1\nAuthorization: Basic abc\nB: 2", b"A: 1\nAuthorization: Basic (3 bytes)\nB: 2"),
         (b"A: 1\rAuthorization: Basic abc", b"A: 1\rAuthorization: Basic (3 bytes)"),
         (b"Authorization\x00: Basic abc", b"Authorizationunknown (12 bytes)"),
-        (b"Cookie: Authorization=abc", b"Cookie: Authorization=abc"),
+        (b"Cookie: session=abc", b"Cookie: unknown (11 bytes)"),
+        (b"set-cookie: a=b; Path=/", b"set-cookie: unknown (11 bytes)"),
+        (b"X-Api-Key: abc", b"X-Api-Key: unknown (3 bytes)"),
+        (b"Ocp-Apim-Subscription-Key: abc", b"Ocp-Apim-Subscription-Key: unknown (3 bytes)"),
+        (b"X-Auth-Token: abc", b"X-Auth-Token: unknown (3 bytes)"),
+        (b"X-Client-Secret : abc", b"X-Client-Secret : unknown (3 bytes)"),
+        (b"Sec-WebSocket-Key: abc", b"Sec-WebSocket-Key: abc"),
+        (b"Accept: x-api-key: abc", b"Accept: x-api-key: abc"),
     ],
 )
 def test_only_scheme_and_length_of_credentials_are_kept(line: bytes, expected: bytes) -> None:

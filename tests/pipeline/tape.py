@@ -76,8 +76,9 @@ class Result:
         return list({row[key]: row for row in self.rows[table]}.values())
 
 
-def new_pipeline(most_waiting: int = MOST_WAITING) -> Pipeline:
-    return Pipeline(JOURNAL, Understanding(Runner([kind() for kind in ALL])), most_waiting=most_waiting)
+def new_pipeline(most_waiting: int = MOST_WAITING, key: bytes = b"") -> Pipeline:
+    understanding = Understanding(Runner([kind() for kind in ALL]))
+    return Pipeline(JOURNAL, understanding, most_waiting=most_waiting, key=key)
 
 
 def resumed(pipeline: Pipeline) -> Pipeline:

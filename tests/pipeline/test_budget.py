@@ -188,5 +188,5 @@ def test_a_message_without_room_is_unparseable_at_its_beginning_and_the_next_is_
     tape = Tape().opens().says(0.1, CP, half_message(2 * KIB) + frame(b"?", Opcode.PING, mask=True))
     tape.says(0.2, CP, frame(b"]", Opcode.CONT, mask=True) + frame(call("1", "Heartbeat"), mask=True))
     found = play(tape, new_pipeline(3 * KIB))
-    assert [row["verdict"] for row in found.frames] == [4, 0, 0, 0]
+    assert [row["verdict"] for row in found.frames] == [4, 0, 0, 1]
     assert found.frames[-1]["action"] == "Heartbeat"

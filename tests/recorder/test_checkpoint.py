@@ -29,6 +29,7 @@ from tests.recorder.journals import JOURNAL as WRITTEN_JOURNAL
 from tests.recorder.journals import Segment, talk
 
 JOURNAL = b"j" * 16
+KEY = b"k" * 32
 
 
 def checkpoint(generation: int, journal: bytes = JOURNAL) -> Checkpoint:
@@ -36,15 +37,17 @@ def checkpoint(generation: int, journal: bytes = JOURNAL) -> Checkpoint:
 
 
 def test_two_generations_are_kept_newest_first(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "recorder")
+    checkpoints = Checkpoints(tmp_path / "recorder", KEY)
     for generation in (1, 2, 3):
         checkpoints.save(checkpoint(generation))
     assert [known.generation for known in checkpoints.load(JOURNAL)] == [3, 2]
 
 
-@pytest.mark.parametrize("harm", [b"", b"garbage", b"ocpptap checkpoint 1\n" + b"0" * 40])
+@pytest.mark.parametrize(
+    "harm", [b"", b"garbage", b"ocpptap checkpoint 2\n", b"ocpptap checkpoint 2\n" + b"0" * 40]
+)
 def test_a_damaged_generation_leaves_the_other(harm: bytes, tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
     checkpoints.save(checkpoint(1))
     checkpoints.save(checkpoint(2))
     (tmp_path / "checkpoint-a").write_bytes(harm)
@@ -52,7 +55,7 @@ def test_a_damaged_generation_leaves_the_other(harm: bytes, tmp_path: Path) -> N
 
 
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
     checkpoints.save(checkpoint(2))
     whole = (tmp_path / "checkpoint-a").read_bytes()
     for position in range(len(whole)):
@@ -62,21 +65,38 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
         assert checkpoints.load(JOURNAL) == []
 
 
+def test_nothing_in_a_checkpoint_can_be_read_without_its_key(tmp_path: Path) -> None:
+    known = msgspec.structs.replace(checkpoint(2), parts={"pipeline": pack(1, b"canary-4d1c")})
+    for _ in range(2):
+        Checkpoints(tmp_path, KEY).save(known)
+        assert b"canary" not in (tmp_path / "checkpoint-a").read_bytes()
+    assert Checkpoints(tmp_path, KEY).load(JOURNAL) == [known]
+    assert Checkpoints(tmp_path, b"K" * 32).load(JOURNAL) == []
+
+
+def test_two_checkpoints_never_share_a_nonce(tmp_path: Path) -> None:
+    sealed = set()
+    for _ in range(5):
+        Checkpoints(tmp_path, KEY).save(checkpoint(2))
+        sealed.add((tmp_path / "checkpoint-a").read_bytes())
+    assert len(sealed) == 5
+
+
 def test_another_journals_checkpoint_is_none_of_ours(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
     checkpoints.save(checkpoint(1, b"x" * 16))
     assert checkpoints.load(JOURNAL) == []
 
 
 def test_deaths_are_counted_until_a_checkpoint_is_reached(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
     assert [checkpoints.begin() for _ in range(4)] == [0, 1, 2, 3]
     checkpoints.reached()
     assert checkpoints.begin() == 0
 
 
 def test_an_end_that_was_ordered_is_no_death(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
     for _ in range(5):
         checkpoints.left(checkpoints.begin())
     assert checkpoints.begin() == 0
@@ -86,8 +106,8 @@ def test_a_full_disk_keeps_nobody_from_beginning(tmp_path: Path, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("proxy.recorder.checkpoint._write_durably", full)
-    assert Checkpoints(tmp_path).begin() == 0
+    monkeypatch.setattr("proxy.recorder.checkpoint.write_durably", full)
+    assert Checkpoints(tmp_path, KEY).begin() == 0
 
 
 def test_a_part_of_another_schema_is_unknown() -> None:
@@ -99,7 +119,7 @@ def test_a_part_of_another_schema_is_unknown() -> None:
 
 
 def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "recorder")
+    checkpoints = Checkpoints(tmp_path / "recorder", KEY)
     checkpoints.save(checkpoint(1))
     assert (tmp_path / "recorder").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "recorder" / "checkpoint-b").stat().st_mode & 0o777 == 0o600
@@ -115,7 +135,7 @@ def test_checkpoints_are_plain_data() -> None:
 def test_a_checkpoint_reached_while_the_recorder_leaves_finds_the_file_to_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoints, write = Checkpoints(tmp_path), module._write_durably
+    checkpoints, write = Checkpoints(tmp_path, KEY), module.write_durably
     deaths = checkpoints.begin()
     writing, others, leave_it = threading.Semaphore(0), [], threading.Event()
 
@@ -125,7 +145,7 @@ def test_a_checkpoint_reached_while_the_recorder_leaves_finds_the_file_to_itself
         assert leave_it.wait(60)
         write(path, data)
 
-    monkeypatch.setattr(module, "_write_durably", slowly)
+    monkeypatch.setattr(module, "write_durably", slowly)
     inserter = threading.Thread(target=checkpoints.reached, name="inserter")
     inserter.start()
     assert writing.acquire(timeout=60)
@@ -144,14 +164,14 @@ def test_a_checkpoint_reached_while_the_recorder_leaves_finds_the_file_to_itself
 
 def two_generations(directory: Path) -> tuple[Path, Path]:
     """(newer, older)"""
-    checkpoints = Checkpoints(directory)
+    checkpoints = Checkpoints(directory, KEY)
     checkpoints.save(checkpoint(4))
     checkpoints.save(checkpoint(5))
     return directory / "checkpoint-b", directory / "checkpoint-a"
 
 
 def generations(directory: Path) -> list[int]:
-    return [known.generation for known in Checkpoints(directory).load(JOURNAL)]
+    return [known.generation for known in Checkpoints(directory, KEY).load(JOURNAL)]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -173,7 +193,7 @@ def test_what_a_crash_left_half_written_is_nobodys_checkpoint_and_in_nobodys_way
     for length in range(len(whole) + 1):
         (tmp_path / "checkpoint-a.tmp").write_bytes(whole[:length])
         assert generations(tmp_path) == [5, 4]
-    Checkpoints(tmp_path).save(checkpoint(6))
+    Checkpoints(tmp_path, KEY).save(checkpoint(6))
     assert generations(tmp_path) == [6, 5]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-a", "checkpoint-b"]
 
@@ -189,7 +209,7 @@ def test_a_checkpoint_that_is_not_written_leaves_the_older_generations(
         with monkeypatch.context() as broken:
             broken.setattr(step, full)
             with pytest.raises(OSError, match="No space"):
-                Checkpoints(tmp_path).save(checkpoint(6))
+                Checkpoints(tmp_path, KEY).save(checkpoint(6))
         assert generations(tmp_path) == [5, 4]
         assert not list(tmp_path.glob("*.tmp"))
 
@@ -198,8 +218,8 @@ def test_a_checkpoint_that_is_not_written_leaves_the_older_generations(
 def test_garbled_deaths_are_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "deaths").write_bytes(content)
     (tmp_path / "deaths.tmp").write_bytes(b"7")
-    assert Checkpoints(tmp_path).begin() == 0
-    assert Checkpoints(tmp_path).begin() == 1
+    assert Checkpoints(tmp_path, KEY).begin() == 0
+    assert Checkpoints(tmp_path, KEY).begin() == 1
 
 
 def test_positions_that_cannot_be_read_leave_the_older_generation() -> None:
@@ -248,12 +268,12 @@ def four_segments(data: Path) -> None:
 
 def record(data: Path, store: MemoryStore, turns: int = 1 << 30) -> None:
     """A recorder's life with a checkpoint in each second; it ends by itself, or is cut off after so many turns."""
-    checkpoints = Checkpoints(data / "recorder")
+    checkpoints = Checkpoints(data / "recorder", KEY)
     settings = RecorderSettings(data=str(data), checkpoint_seconds=0.0)
     found = usable(checkpoints.load(WRITTEN_JOURNAL))
     known, positions = found or (None, Positions())
     journal = MergedJournal(RealFileSystem(), str(data / "journal"), positions)
-    pipeline = make_pipeline(WRITTEN_JOURNAL, settings, known, store.stored(), "")
+    pipeline = make_pipeline(WRITTEN_JOURNAL, settings, known, store.stored(), "", KEY)
     inserter = Inserter(lambda: store, WRITTEN_JOURNAL, store.stored().batches)
     recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, lambda: None, _delete)
     if known is not None:
@@ -309,7 +329,7 @@ class Cut:
         self.data = data
         self.rows = store.rows
         first, second = (data / "recorder" / name for name in ("checkpoint-a", "checkpoint-b"))
-        newest = Checkpoints(data / "recorder").load(WRITTEN_JOURNAL)[0].generation
+        newest = Checkpoints(data / "recorder", KEY).load(WRITTEN_JOURNAL)[0].generation
         self.newer, self.older = (first, second) if newest % 2 == 0 else (second, first)
         assert len(list((data / "journal").glob("p0-00000001-0000-*"))) < 4
 

@@ -16,6 +16,7 @@ import pytest
 
 from proxy.simulator.clock import Pace
 from proxy.simulator.csms import Csms, CsmsSettings
+from proxy.simulator.csms_session import Asking
 from proxy.simulator.fleet import Fleet, FleetSettings
 from proxy.simulator.link import Link
 
@@ -90,7 +91,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[Said]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 (counters are no events)
             await asyncio.sleep(0.01)
 
@@ -108,6 +109,7 @@ def play() -> Play:
         speed: float = 100,
         grace_seconds: float = 5,
         csms_faults: tuple[str, ...] = (),
+        asking: Asking = Asking.AT_RANDOM,
         **more: Any,
     ) -> Played:
         pace = Pace(
@@ -117,7 +119,8 @@ def play() -> Play:
             charging_seconds=(8, 20),
             grace_seconds=grace_seconds,
         )
-        async with Csms(CsmsSettings(heartbeat_seconds=5, faults=csms_faults)) as csms:
+        settings = CsmsSettings(heartbeat_seconds=5, faults=csms_faults, asking=asking)
+        async with Csms(settings) as csms:
             fleet = Fleet(FleetSettings(to=f"{csms.url}/ocpp", pace=pace, **more))
             async with asyncio.TaskGroup() as group:
                 group.create_task(fleet.run())

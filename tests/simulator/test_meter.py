@@ -39,6 +39,14 @@ def test_energy_is_power_times_time(seed: int) -> None:
     assert gained == pytest.approx(before.power_watts * 10 / 3600, abs=1.01)
 
 
+@given(st.integers(), st.floats(1_000, 150_000), st.floats(0, 7200))
+def test_a_limit_is_never_exceeded(seed: int, watts: float, seconds: float) -> None:
+    meter = Meter(random.Random(seed))
+    meter.limit_watts = watts
+    meter.advance(seconds)
+    assert meter.read().power_watts <= watts + 0.05  # the report is rounded to a tenth
+
+
 def test_the_register_goes_on_with_the_next_car() -> None:
     meter = Meter(random.Random(1))
     before = meter.read().register_wh

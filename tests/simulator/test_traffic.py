@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxy.simulator.csms_session import Asking
 from proxy.simulator.faults import FAULTS
 from proxy.simulator.fleet import Fleet
 
@@ -62,7 +63,7 @@ async def test_every_message_of_both_sides_is_valid(
 async def test_a_fleet_is_mixed_and_charges(play: Play) -> None:
     played = await play(transactions(1), charge_points=4, seed=5)
     versions = {account["ocpp"] for account in played.csms["charge_points"].values()}
-    assert versions == {"1.6", "2.0.1"}
+    assert versions == {"1.6", "2.0.1", "2.1"}
     assert played.csms["total"]["transactions"] == played.fleet["total"]["transactions"] >= 4
 
 
@@ -72,17 +73,50 @@ async def test_the_csms_asks_and_the_charge_points_obey(play: Play, said: list[S
     assert any('"GetVariables"' in one.text for one in said)
 
 
+RICHER = {
+    "1.6": {
+        "GetDiagnostics",
+        "ChangeConfiguration",
+        "RemoteStopTransaction",
+        "DiagnosticsStatusNotification",
+    },
+    "2.0.1": {"GetLog", "SetVariables", "RequestStopTransaction", "LogStatusNotification", "NotifyEvent"},
+}
+RICHER["2.1"] = RICHER["2.0.1"]
+IN_ALL = {"ReserveNow", "SetChargingProfile", "UpdateFirmware", "SecurityEventNotification"}
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+async def test_a_life_of_its_own_is_rich_and_valid(
+    version: str, play: Play, said: list[Said], schemas: Schemas
+) -> None:
+    def seen(fleet: Fleet) -> bool:
+        accounts = fleet.accounts.values()
+        actions = {name for one in accounts for name in (*one.messages_sent, *one.messages_received)}
+        return actions >= RICHER[version] | IN_ALL
+
+    played = await play(seen, ocpp=version, charge_points=8, speed=200)
+    schemas.check_all(said)
+    assert_counts_agree(played)
+    assert played.fleet["total"]["errors"] == played.csms["total"]["errors"] == 0
+
+
 async def test_registers_rise_and_go_on_after_a_transaction(play: Play, said: list[Said]) -> None:
-    await play(transactions(2), charge_points=1, ocpp="1.6")
-    calls = [call for call in (json.loads(one.text) for one in said) if call[0] == 2]
-    registers = [value for call in calls for value in registers_of(call[2], call[3])]
-    assert registers == sorted(registers)
-    starts = [call[3]["meterStart"] for call in calls if call[2] == "StartTransaction"]
-    stops = [call[3]["meterStop"] for call in calls if call[2] == "StopTransaction"]
-    assert starts[1] == stops[0] > starts[0]
+    await play(transactions(4), charge_points=1, ocpp="1.6", speed=200)
+    registers: dict[int, list[int]] = {}
+    ended: dict[int, int] = {}
+    connector = 0
+    for _, _, action, payload in (call for call in (json.loads(one.text) for one in said) if call[0] == 2):
+        connector = payload["connectorId"] if action == "StartTransaction" else connector
+        if action == "StartTransaction":
+            assert payload["meterStart"] == ended.get(connector, payload["meterStart"])
+        ended |= {connector: payload["meterStop"]} if action == "StopTransaction" else {}
+        registers.setdefault(connector, []).extend(registers_of(payload))
+    assert all(values == sorted(values) for values in registers.values())
+    assert sum(values[-1] > values[0] for values in registers.values() if values) >= 1
 
 
-def registers_of(action: str, payload: dict[str, Any]) -> list[int]:
+def registers_of(payload: dict[str, Any]) -> list[int]:
     named = [payload[name] for name in ("meterStart", "meterStop") if name in payload]
     sampled = [value["sampledValue"][0]["value"] for value in payload.get("meterValue", [])]
     return [int(value) for value in named + sampled]
@@ -113,11 +147,12 @@ async def test_the_seed_decides_who_the_charge_points_are(play: Play, said: list
     assert boots[0] == boots[1] != boots[2]
 
 
-async def test_all_faults_at_once_and_the_counts_still_agree(play: Play) -> None:
+@pytest.mark.parametrize("version", [None, "1.6", "2.0.1", "2.1"])
+async def test_all_faults_at_once_and_the_counts_still_agree(version: str | None, play: Play) -> None:
     def struck(fleet: Fleet) -> bool:
         return reached(connections=3)(fleet) and reached(swallowed=1)(fleet) and reached(lost=1)(fleet)
 
-    played = await play(struck, charge_points=8, faults=tuple(FAULTS), speed=20)
+    played = await play(struck, charge_points=8, faults=tuple(FAULTS), speed=20, ocpp=version)
     assert_counts_agree(played)
     assert played.fleet["total"]["errors"] == 0
 
@@ -157,7 +192,7 @@ def is_broken(one: Said) -> bool:
 
 
 async def test_an_unreadable_message_is_answered_in_2x_only(play: Play, said: list[Said]) -> None:
-    for version, answered in (("1.6", False), ("2.0.1", True)):
+    for version, answered in (("1.6", False), ("2.0.1", True), ("2.1", True)):
         said.clear()
         await play(
             lambda _: sum(is_broken(one) for one in said) >= 2,
@@ -191,8 +226,8 @@ async def test_fragmented(play: Play) -> None:
 async def test_compressed(play: Play) -> None:
     played = await play(transactions(1), charge_points=2, faults=("compressed",))
     point, csms = played.of("compressed")
-    assert point["compressed"] == csms["compressed"] == 1
-    assert played.csms["total"]["compressed"] == 1
+    assert point["compressed"] == csms["compressed"] == point["connections"]
+    assert played.csms["total"]["compressed"] == point["connections"]
     assert_counts_agree(played)
 
 
@@ -200,7 +235,7 @@ async def test_silence_keeps_the_connection(play: Play, said: list[Said]) -> Non
     def spoke_again(_: Fleet) -> bool:
         return longest_pause(said) > 0.25 and said[-1].text.startswith("[")
 
-    played = await play(spoke_again, charge_points=1, faults=("silence",), speed=200)
+    played = await play(spoke_again, charge_points=1, faults=("silence",), speed=200, asking=Asking.WHEN_TOLD)
     assert played.fleet["total"]["connections"] == 1  # 60 s of silence at this speed: 0.3 s
     assert played.fleet["total"]["lost"] == 0
     assert_counts_agree(played)

@@ -25,7 +25,7 @@ def _row(table: str, **values: Any) -> tuple[Any, ...]:
     row = {
         column: _DEFAULTS.get(kind.partition("(")[0], _empty(kind)) for column, kind in TABLES[table].items()
     }
-    row.update({column: AT for column in row if column in ("at", "last_at", "until_at")})
+    row.update({column: AT for column in row if column in ("at", "first_at", "last_at", "until_at")})
     unknown = set(values) - set(row)
     assert not unknown, unknown
     return tuple({**row, **values}.values())

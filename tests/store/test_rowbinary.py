@@ -14,7 +14,10 @@ from proxy.store.client import Store
 from proxy.store.rowbinary import Words, compile_encoder, leb128, string
 from proxy.tables import TABLES
 
-WIDTHS = {"UInt8": "B", "UInt16": "H", "UInt32": "I", "UInt64": "Q", "Enum8": "b"}
+WIDTHS = {
+    "Int8": "b", "UInt8": "B", "UInt16": "H", "UInt32": "I", "UInt64": "Q", "Int64": "q", "Float64": "d", "Enum8": "b",
+}  # fmt: skip
+SIGNED = {"Enum8", "Int8", "Int64"}
 
 
 def plain(kind: str, value: Any) -> bytes:
@@ -49,9 +52,14 @@ def values(kind: str) -> st.SearchStrategy[Any]:
             return st.tuples(*(values(part) for part in inner[:-1].split(", ")))
         case "String" | "LowCardinality":
             return st.binary(max_size=300) | st.text(max_size=5) | st.just("\ud800")
-        case "Enum8":
-            return st.integers(-128, 127)
-    return st.integers(0, 2 ** (8 * struct.calcsize(WIDTHS[name])) - 1)
+        case "Float64":
+            return st.floats(allow_nan=False)
+    bits = 8 * struct.calcsize(WIDTHS[name])
+    return (
+        st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if name in SIGNED
+        else st.integers(0, 2**bits - 1)
+    )
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -1,39 +1,11 @@
-"""Facts: what messages and connections say, the same for every OCPP version (DESIGN 5).
-
-Analyzers and tables are written against these, once. Each fact says whose it is and when it was observed:
-`frame_no` is the row of its connection that proves it (0: before the first), `at` the relay's wall clock (ns UTC,
-for people), `clock` the pipeline's observed time (ns, only grows, for durations). Frozen: nobody changes a fact.
-Past tense: a fact has happened.
-"""
+"""Facts about connections, and about calls and who answered them. `direction` is always the CALL's sender."""
 
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
-
-import msgspec
 
 from proxy.names import Direction
-
-
-class Where(NamedTuple):
-    """Whose and when: the fields every fact begins with, `Booted(*where, ...)`."""
-
-    charge_point: str
-    connection_id: str
-    frame_no: int
-    at: int
-    clock: int
-
-
-class Fact(msgspec.Struct, frozen=True, gc=False):
-    """The fields every fact begins with, in the order of `Where`."""
-
-    charge_point: str
-    connection_id: str
-    frame_no: int
-    at: int
-    clock: int
+from proxy.ocpp.facts.base import Fact
 
 
 class LifeKind(enum.IntEnum):
@@ -42,9 +14,6 @@ class LifeKind(enum.IntEnum):
 
     MESSAGE = 1
     PING = 2
-
-
-# the connection
 
 
 class ConnectionOpened(Fact, frozen=True, gc=False):
@@ -98,9 +67,6 @@ class Unparseable(Fact, frozen=True, gc=False):
     reason: str = ""
 
 
-# calls and replies; `direction` is always the CALL's
-
-
 class CallSent(Fact, frozen=True, gc=False):
     direction: Direction
     action: str
@@ -149,27 +115,16 @@ class ReplyOrphaned(Fact, frozen=True, gc=False):
     message_id: str
 
 
-# what the messages say
+class ConformanceBroken(Fact, frozen=True, gc=False):
+    """A message that its version's official schema does not allow (`conformance.Judgement` says what and why).
 
+    `verdict`: "erratum" (known errata and field practice allow it) or "violation". `direction`: who sent it.
+    """
 
-class Booted(Fact, frozen=True, gc=False):
-    """BootNotification was answered. `interval_seconds`: the Heartbeat interval when `status` is Accepted, else how
-    long to wait before the next try; None when it says nothing readable."""
-
-    vendor: str = ""
-    model: str = ""
-    firmware: str = ""
-    serial: str = ""
-    status: str = ""
-    interval_seconds: int | None = None
-
-
-class HeartbeatSeen(Fact, frozen=True, gc=False):
-    """A Heartbeat was answered."""
-
-
-class HeartbeatIntervalSet(Fact, frozen=True, gc=False):
-    """The interval in force, and the action that said so. 0: no Heartbeats, or as often as the charge point likes."""
-
-    seconds: int
-    source: str
+    direction: Direction
+    action: str
+    message_type: int
+    verdict: str
+    rule: str
+    pointer: str
+    clause: str

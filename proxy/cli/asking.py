@@ -1,0 +1,131 @@
+"""The sub-commands that ask the store: what was recorded, and what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+import click
+
+from proxy.cli.common import FORMAT, READ, Failure, example, options, reading, value_errors
+
+
+@click.command(
+    epilog=example(
+        'ocpptap query "SELECT action, count() FROM frames GROUP BY action ORDER BY 2 DESC LIMIT 10"'
+    )
+)
+@click.argument("sql", metavar="SQL")
+@click.option(
+    "--format", metavar="NAME", help="ClickHouse's.  [default: PrettyCompact on a terminal, else JSONEachRow]"
+)
+@options(*READ)
+def query(sql: str, format: str | None, config: str | None, **flags: Any) -> None:
+    """Ask the store, read-only, in ClickHouse's SQL."""
+    wanted = format or ("PrettyCompact" if sys.stdout.isatty() else "JSONEachRow")
+    with reading(config, flags) as store:
+        for piece in store.stream(sql, {}, wanted):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+@click.command(epilog=example("ocpptap tail --charge-point 'DE*' --action StatusNotification"))
+@click.option("--charge-point", metavar="GLOB", default="*")
+@click.option("--action", metavar="NAME", default="")
+@click.option("--direction", type=click.Choice(["from_charge_point", "from_csms"]))
+@FORMAT
+@options(*READ)
+def tail(
+    charge_point: str, action: str, direction: str | None, format: str, config: str | None, **flags: Any
+) -> None:
+    """What passes, live and decoded; a frame shows about a second after it passed."""
+    from proxy.forensics import tail as forensics
+
+    show = {"text": forensics.as_text, "json": forensics.as_json}[format]
+    wanted = forensics.Filter(charge_point, action, direction or "")
+    with reading(config, flags) as store, contextlib.suppress(KeyboardInterrupt):
+        for row in forensics.tail(store, wanted, time.sleep):
+            print(show(row), flush=True)
+
+
+@click.command(epilog=example("ocpptap sessions --charge-point CP_1 --since 2026-11-20T00:00:00Z"))
+@click.option("--charge-point", metavar="GLOB", default="*")
+@click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@FORMAT
+@options(*READ)
+def sessions(
+    charge_point: str, since: str, until: str, limit: int, format: str, config: str | None, **flags: Any
+) -> None:
+    """The connections the store knows, newest first."""
+    from proxy.forensics import sessions as forensics
+
+    show = {"text": forensics.as_text, "json": forensics.as_json}[format]
+    wanted = forensics.Filter(charge_point, since, until, limit)
+    with reading(config, flags) as store, value_errors():
+        found = show(forensics.sessions(store, wanted))
+    print(found) if found else None
+
+
+@click.command(epilog=example("ocpptap verify 3f2a"))
+@click.argument("session")
+@options(*READ)
+def verify(session: str, config: str | None, **flags: Any) -> None:
+    """Rebuild both byte streams of a session from the store and check the hash chain."""
+    from proxy.forensics import verify as forensics
+    from proxy.log import printable
+
+    with reading(config, flags) as store:
+        verdict = forensics.verify(store, session)
+    print(
+        f"session {verdict.session.connection_id} of {printable(verdict.session.charge_point)}, {verdict.session.at}"
+    )
+    for stream in verdict.streams:
+        print(f"{stream.direction.label}: {stream.rows} rows, {stream.size} bytes, sha256 {stream.sha256}")
+        found = stream.wrong or f"as recorded; last link {stream.last_link.hex()}"
+        print(*(f"  {line}" for line in (found, stream.note) if line), sep="\n")
+    if not verdict.ok:
+        raise Failure("the store does not hold what was recorded")
+
+
+@click.command(epilog=example("ocpptap show 3f2a"))
+@click.argument("session", required=False, default="")
+@click.option("--charge-point", metavar="ID", default="", help="All its sessions in that time.")
+@click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--format", type=click.Choice(["text"]), default="text", show_default=True)
+@options(*READ)
+def show(
+    session: str, charge_point: str, since: str, until: str, format: str, config: str | None, **flags: Any
+) -> None:
+    """A session's timeline: calls with their answers, pings, gaps, findings, who closed first."""
+    from proxy.forensics import show as forensics
+
+    if bool(session) == bool(charge_point):
+        raise click.UsageError("name a SESSION (`ocpptap sessions` lists them), or a --charge-point")
+    span = forensics.Span(since, until)
+    with reading(config, flags) as store, value_errors():
+        lines = (
+            forensics.show_session(store, session, span)
+            if session
+            else forensics.show_charge_point(store, charge_point, span)
+        )
+        for line in lines:
+            print(line)
+
+
+@click.command("charge-points", epilog=example("ocpptap charge-points --charge-point 'DE*'"))
+@click.option("--charge-point", metavar="GLOB", default="*")
+@FORMAT
+@options(*READ)
+def charge_points(charge_point: str, format: str, config: str | None, **flags: Any) -> None:
+    """The passports: vendor, model, firmware, version, connectors, last seen, uptime."""
+    from proxy.forensics import charge_points as forensics
+
+    as_wanted = {"text": forensics.as_text, "json": forensics.as_json}[format]
+    with reading(config, flags) as store:
+        found = as_wanted(forensics.charge_points(store, charge_point))
+    print(found) if found else None

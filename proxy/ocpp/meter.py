@@ -1,0 +1,259 @@
+"""Meter values as every version tells them: sampledValue arrays -> samples in base units, the original kept.
+
+A sample is a number and its `Kind`: everything about it that repeats from message to message. Kinds are interned, so
+that analyzers and tables convert no unit and compare no string twice. Base units: Wh, varh, VAh, W, var, VA, A, V,
+Celsius, Percent, Hz, rpm, s. Defaults are the standard's (1.6 §7.30 ff, 2.x §2.46): measurand
+Energy.Active.Import.Register, context Sample.Periodic, location Outlet, and the measurand's own unit where none is
+told: for energy Wh, so kWh sent without a unit reads a thousand times too small, and only an analyzer can tell.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from proxy.ocpp.tolerant import items, mapping, number, text
+
+MAX_SAMPLES: Final = 256
+"""Per meterValue element; a message's further ones are not read."""
+MAX_ELEMENTS: Final = 10_000
+"""Per message: transactionData of a week at one a minute."""
+MAX_WORD: Final = 64
+MAX_VALUE: Final = 500
+_MOST_KINDS: Final = 4096
+
+ENERGY_REGISTER: Final = "Energy.Active.Import.Register"
+
+
+class ContextClass(enum.IntEnum):
+    """What a context means for a register: Transaction.Begin may be said again with every message (quirk 73)."""
+
+    RUNNING = 1
+    BEGIN = 2
+    END = 3
+
+
+class Family(enum.StrEnum):
+    """What a unit measures; the value is the base unit."""
+
+    ENERGY = "Wh"
+    REACTIVE_ENERGY = "varh"
+    APPARENT_ENERGY = "VAh"
+    POWER = "W"
+    REACTIVE_POWER = "var"
+    APPARENT_POWER = "VA"
+    CURRENT = "A"
+    VOLTAGE = "V"
+    TEMPERATURE = "Celsius"
+    PERCENT = "Percent"
+    FREQUENCY = "Hz"
+    SPEED = "rpm"
+    TIME = "s"
+    NONE = ""
+
+
+class Kind(msgspec.Struct, frozen=True, gc=False):
+    """What is measured, where and when. The words are as told, or the standard's default.
+
+    `unit`: as told, "" when untold. base value = told value * `scale` + `offset`. `signed`: 1.6 format SignedData,
+    which is no number.
+    """
+
+    measurand: str
+    phase: str
+    location: str
+    context: str
+    context_class: ContextClass
+    family: Family
+    unit: str
+    multiplier: int
+    scale: float
+    offset: float
+    signed: bool
+
+
+class Signature(msgspec.Struct, frozen=True, gc=False):
+    """2.x signedMeterValue: what legal metrology wants to be there (Eichrecht). The signed data stays in the frame."""
+
+    method: str = ""
+    encoding: str = ""
+    public_key: str = ""
+    size: int = 0
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """`value` in the base unit of its kind, None: not a number. `told`: the value as it came, a signed one cut."""
+
+    kind: Kind
+    value: float | None
+    told: str
+    signature: Signature | None = None
+
+
+_UNITS: Final[dict[str, tuple[Family, float, float]]] = {
+    "wh": (Family.ENERGY, 1.0, 0.0),
+    "kwh": (Family.ENERGY, 1000.0, 0.0),
+    "mwh": (Family.ENERGY, 1e6, 0.0),
+    "varh": (Family.REACTIVE_ENERGY, 1.0, 0.0),
+    "kvarh": (Family.REACTIVE_ENERGY, 1000.0, 0.0),
+    "vah": (Family.APPARENT_ENERGY, 1.0, 0.0),
+    "kvah": (Family.APPARENT_ENERGY, 1000.0, 0.0),
+    "w": (Family.POWER, 1.0, 0.0),
+    "kw": (Family.POWER, 1000.0, 0.0),
+    "mw": (Family.POWER, 1e6, 0.0),
+    "var": (Family.REACTIVE_POWER, 1.0, 0.0),
+    "kvar": (Family.REACTIVE_POWER, 1000.0, 0.0),
+    "va": (Family.APPARENT_POWER, 1.0, 0.0),
+    "kva": (Family.APPARENT_POWER, 1000.0, 0.0),
+    "a": (Family.CURRENT, 1.0, 0.0),
+    "ma": (Family.CURRENT, 0.001, 0.0),
+    "v": (Family.VOLTAGE, 1.0, 0.0),
+    "kv": (Family.VOLTAGE, 1000.0, 0.0),
+    "celsius": (Family.TEMPERATURE, 1.0, 0.0),
+    "celcius": (Family.TEMPERATURE, 1.0, 0.0),
+    "c": (Family.TEMPERATURE, 1.0, 0.0),
+    "fahrenheit": (Family.TEMPERATURE, 5 / 9, -160 / 9),
+    "k": (Family.TEMPERATURE, 1.0, -273.15),
+    "percent": (Family.PERCENT, 1.0, 0.0),
+    "%": (Family.PERCENT, 1.0, 0.0),
+    "hz": (Family.FREQUENCY, 1.0, 0.0),
+    "hertz": (Family.FREQUENCY, 1.0, 0.0),
+    "rpm": (Family.SPEED, 1.0, 0.0),
+    "s": (Family.TIME, 1.0, 0.0),
+}
+"""By the unit in lower case. "Celcius" is in 1.6's own schema, "C" and "%" in the field (quirk 38). "mw" and "mwh" are
+mega: no charge point counts milliwatts, and OCPP knows neither."""
+
+_DEFAULTS: Final = (
+    ("Energy.Reactive", Family.REACTIVE_ENERGY),
+    ("Energy.Apparent", Family.APPARENT_ENERGY),
+    ("Energy", Family.ENERGY),
+    ("Power.Factor", Family.NONE),
+    ("Power.Reactive", Family.REACTIVE_POWER),
+    ("Power", Family.POWER),
+    ("Current", Family.CURRENT),
+    ("Voltage", Family.VOLTAGE),
+    ("Temperature", Family.TEMPERATURE),
+    ("SoC", Family.PERCENT),
+    ("Frequency", Family.FREQUENCY),
+    ("RPM", Family.SPEED),
+    ("Display.RemainingTime", Family.TIME),
+    ("Display.BatteryEnergyCapacity", Family.ENERGY),
+    ("Display.ChargingComplete", Family.NONE),
+    ("Display.InletHot", Family.NONE),
+    ("Display", Family.PERCENT),
+)
+"""Measurand's beginning -> family of its default unit."""
+
+_CONTEXTS: Final = {"Transaction.Begin": ContextClass.BEGIN, "Transaction.End": ContextClass.END}
+
+
+def elements(value: Any) -> list[Any]:
+    """The elements of a meterValue member; one object counts as an array of one (Huawei, quirk 30)."""
+    return items(value)[:MAX_ELEMENTS]
+
+
+def samples(meter_value: Any) -> tuple[Sample, ...]:
+    """The samples of one element of a meterValue array."""
+    found = items(mapping(meter_value).get("sampledValue"))
+    return tuple([_sample(entry) for entry in found[:MAX_SAMPLES] if type(entry) is dict])
+
+
+def _sample(entry: dict[str, Any]) -> Sample:
+    get = entry.get
+    unit, multiplier = get("unit"), 0
+    if unit is None and (measure := get("unitOfMeasure")) is not None:
+        measure = mapping(measure)
+        unit, multiplier = measure.get("unit"), measure.get("multiplier", 0)
+    told = (get("measurand"), get("phase"), get("location"), get("context"), unit, multiplier, get("format"))
+    kind = _kind(*told)
+    value = get("value")
+    signed = get("signedMeterValue")
+    return Sample(
+        kind,
+        None if kind.signed else _in_base_unit(kind, value),
+        value if type(value) is str and len(value) <= MAX_VALUE else text(value)[:MAX_VALUE],
+        None if signed is None else _signature(mapping(signed)),
+    )
+
+
+def _in_base_unit(kind: Kind, told: Any) -> float | None:
+    value = number(told)
+    if value is None or (kind.scale == 1.0 and not kind.offset):
+        return value
+    value = value * kind.scale + kind.offset
+    return value if math.isfinite(value) else None
+
+
+def _signature(signed: Any) -> Signature:
+    return Signature(
+        text(signed.get("signingMethod"))[:MAX_WORD],
+        text(signed.get("encodingMethod"))[:MAX_WORD],
+        text(signed.get("publicKey")),
+        len(text(signed.get("signedMeterData"))),
+    )
+
+
+def _kind(*told: Any) -> Kind:
+    """Nearly always one look-up. What cannot be one (wrong types, long words) is cleaned first."""
+    try:
+        return kind_of(*told)
+    except (TypeError, ValueError):
+        words = [text(word)[:MAX_WORD] or None for word in told]
+        return kind_of(*words[:5], _multiplier(told[5]), words[6])
+
+
+@lru_cache(_MOST_KINDS)
+def kind_of(
+    measurand: str | None,
+    phase: str | None,
+    location: str | None,
+    context: str | None,
+    unit: str | None,
+    multiplier: int,
+    form: str | None,
+) -> Kind:
+    """The kind of these words. Raises ValueError for a word that is too long or no string: those are not remembered."""
+    for word in (measurand, phase, location, context, unit, form):
+        if word is not None and (type(word) is not str or len(word) > MAX_WORD):
+            raise ValueError("not a word")
+    if type(multiplier) is not int or abs(multiplier) > 30:
+        raise ValueError("not a multiplier")
+    measurand = measurand or ENERGY_REGISTER
+    family, scale, offset = _unit_of(measurand, unit or "")
+    context = context or "Sample.Periodic"
+    return Kind(
+        measurand,
+        phase or "",
+        location or "Outlet",
+        context,
+        _CONTEXTS.get(context, ContextClass.RUNNING),
+        family,
+        unit or "",
+        multiplier,
+        scale * 10.0**multiplier,
+        offset,
+        form == "SignedData",
+    )
+
+
+def _unit_of(measurand: str, unit: str) -> tuple[Family, float, float]:
+    known = _UNITS.get(unit.strip().lower())
+    if known is not None:
+        return known
+    if unit:
+        return Family.NONE, 1.0, 0.0
+    for beginning, family in _DEFAULTS:
+        if measurand.startswith(beginning):
+            return family, 1.0, 0.0
+    return Family.NONE, 1.0, 0.0
+
+
+def _multiplier(value: Any) -> int:
+    """10 to this power; nothing is wider than from quecto to quetta."""
+    told = number(value)
+    return int(told) if told is not None and abs(told) <= 30 else 0

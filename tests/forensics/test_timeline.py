@@ -1,0 +1,58 @@
+"""Calls joined with their answers, pings folded: the order of a session for people."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.forensics.timeline import Exchange, Pings, Row, Said, folded, joined
+
+BLANK = Row(0, "", "from_charge_point", "frame", 1, 0, "", "", 0, None, "ok", "", "", "", False, False, 0, "")
+
+
+def call(number: int, action: str = "Heartbeat") -> Row:
+    return msgspec.structs.replace(BLANK, frame_no=number, message_type=2, action=action)
+
+
+def answer(number: int, answers: int) -> Row:
+    return msgspec.structs.replace(
+        BLANK, frame_no=number, message_type=3, answers=answers, direction="from_csms"
+    )
+
+
+def control(number: int, opcode: int) -> Row:
+    return msgspec.structs.replace(BLANK, frame_no=number, opcode=opcode)
+
+
+def test_an_answer_stands_with_its_call_even_when_calls_cross() -> None:
+    events = list(joined([call(1), call(2, "Reset"), answer(3, 2), answer(4, 1)]))
+    assert [(event.call.frame_no, event.answer and event.answer.frame_no) for event in events] == [  # type: ignore[union-attr]
+        (1, 4),
+        (2, 3),
+    ]
+
+
+def test_a_call_without_an_answer_says_so_and_holds_nobody_up_for_ever() -> None:
+    events = list(joined([call(1), *(control(number, 9) for number in range(2, 9))], most_held=3))
+    assert isinstance(events[0], Exchange)
+    assert events[0].answer is None
+    assert len(events) == 8
+
+
+def test_an_answer_that_comes_too_late_stands_where_it_came() -> None:
+    rows = [call(1), *(control(number, 9) for number in range(2, 9)), answer(9, 1)]
+    assert list(joined(rows, most_held=3))[-1] == Said(answer(9, 1), late=True)
+
+
+def test_an_orphan_stands_alone() -> None:
+    assert list(joined([answer(1, 0)])) == [Said(answer(1, 0))]
+
+
+def test_a_run_of_pings_is_one_event() -> None:
+    rows = [call(1), answer(2, 1), control(3, 9), control(4, 10), control(5, 9), call(6), answer(7, 6)]
+    events = list(folded(joined(rows)))
+    assert [type(event) for event in events] == [Exchange, Pings, Exchange]
+    assert events[1] == Pings(control(3, 9), control(5, 9), 2, 1)
+
+
+def test_close_frames_are_no_pings() -> None:
+    assert [type(event) for event in folded(joined([control(1, 9), control(2, 8)]))] == [Pings, Said]

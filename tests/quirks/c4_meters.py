@@ -1,0 +1,3 @@
+from typing import Final
+from tests.quirks.model import Quirk
+C4: Final[tuple[Quirk, ...]] = ()

@@ -1,0 +1,34 @@
+"""All fixtures, and the quirks that are none, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.quirks.c1_connection import C1
+from tests.quirks.c2_frames import C2
+from tests.quirks.c3_sessions import C3
+from tests.quirks.c4_meters import C4
+from tests.quirks.model import Quirk
+
+CHAPTERS: Final[dict[str, tuple[Quirk, ...]]] = {
+    "Connection and handshake": C1,
+    "Frames and JSON": C2,
+    "Sessions and state": C3,
+    "Meter, battery, time": C4,
+}
+QUIRKS: Final = tuple(quirk for chapter in CHAPTERS.values() for quirk in chapter)
+NUMBERS: Final = range(1, 82)
+"""1 to 24, 25 to 48, 49 to 66, 67 to 81: one range per chapter."""
+
+NO_TRAFFIC: Final[dict[int, str]] = {
+    18: "TLS versions, ciphers and certificate chains are the listener's and the dial's: tests/relay/test_tls.py.",
+    23: "Leaks on reconnect show in hours of churn, not in bytes: tests/faults/test_load.py, `make faults`.",
+    24: "500 lines at once are load, not a message: tests/bench, tests/faults/test_load.py.",
+    66: "A rigid test tool: the relay adds nothing, which test_relay.py proves for every fixture here.",
+}
+"""Number -> why no fixture, and what holds instead."""
+
+
+def name(quirk: Quirk) -> str:
+    """For the names of tests."""
+    return f"{quirk.number}-{quirk.title[:60]}"
