@@ -20,9 +20,7 @@ JOURNAL = bytes(range(16))
 SECOND = 1_000_000_000
 BEGIN = 1_800_000_000 * SECOND
 CP, CSMS = Direction.FROM_CHARGE_POINT, Direction.FROM_CSMS
-ANSWER = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: ocpp1.6\r\n%s\r\n"
-)
+ANSWER = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: ocpp%s\r\n%s\r\n"
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
 Step = Callable[[Pipeline], None]
@@ -44,8 +42,11 @@ class Tape:
         self.offsets[direction] += len(data)
         return self.at(seconds, lambda pipeline: pipeline.data(number, direction, offset, data))
 
-    def opens(self, seconds: float = 0.0, extension: bytes = b"", number: int = 1) -> Tape:
-        opened = Opened("CP_1", b"/ocpp/CP_1", "10.0.0.1:4711", "ws://csms", response_head=ANSWER % extension)
+    def opens(
+        self, seconds: float = 0.0, extension: bytes = b"", number: int = 1, version: str = "1.6"
+    ) -> Tape:
+        head = ANSWER % (version.encode(), extension)
+        opened = Opened("CP_1", b"/ocpp/CP_1", "10.0.0.1:4711", "ws://csms", response_head=head)
         return self.at(seconds, lambda pipeline: pipeline.opened(number, opened))
 
     def closes(self, seconds: float, number: int = 1) -> Tape:

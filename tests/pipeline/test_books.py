@@ -181,7 +181,8 @@ def test_a_boot_fills_the_passport() -> None:
     )
     assert told(part("charge_points", fact), PART) == {
         "vendor": "V", "model": "M", "firmware": "F", "serial": "S", "boot_status": "Accepted",
-        "boot_reason": "PowerUp", "boot_at": AT, "iccid": "iccid", "imsi": "imsi", "meter_type": "meter", "meter_serial": "meter 7",
+        "boot_reason": "PowerUp", "boot_at": AT, "iccid": "iccid", "imsi": "imsi", "meter_type": "meter",
+        "meter_serial": "meter 7",
     }  # fmt: skip
     assert part("charge_points", facts.Booted(*WHERE, "V"))["serial"] is None
 
@@ -345,6 +346,9 @@ OURS = {"frame_no": st.integers(0, 2**63), "at": st.integers(0, 2**62), "last_at
 COUNTS = dict.fromkeys(("end_frame_no", "samples", "seq_missing", "starts"), st.integers(0, 2**63))
 
 
+KINDS_OF_ROWS: tuple[type[Any], ...] = (*Books.WANTS, Transaction)
+
+
 def anything(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = {name: hint for name, hint in get_type_hints(kind).items() if name in kind.__struct_fields__}
     told = {name: VALUES[hint] if hint in VALUES else st.from_type(hint) for name, hint in hints.items()}
@@ -353,7 +357,7 @@ def anything(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 @settings(max_examples=100)
-@given(said=st.lists(st.one_of(*map(anything, (*Books.WANTS, Transaction))), max_size=8))
+@given(said=st.lists(st.one_of(*map(anything, KINDS_OF_ROWS)), max_size=8))
 def test_whatever_a_fact_says_has_a_row_that_can_be_stored(said: list[Fact | Transaction]) -> None:
     found = written(*said)
     for table in found:

@@ -191,7 +191,7 @@ def test_a_connection_met_in_the_middle_is_recorded_without_a_name(pipeline: Pip
 def test_the_store_may_know_a_connection_that_the_recorder_has_forgotten(pipeline: Pipeline) -> None:
     name = connection_id(JOURNAL, 1, 0, 1, 1)
     identity = Identity(JOURNAL.hex(), name, "CP_1", BEGIN - 5, 1, 0, 0, "")
-    opened = Opened("CP_1", response_head=ANSWER % b"")
+    opened = Opened("CP_1", response_head=ANSWER % (b"1.6", b""))
     pipeline.forgotten = {name: (identity, opened)}
     tape = Tape()
     tape.offsets[CP] = 777

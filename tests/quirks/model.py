@@ -201,7 +201,7 @@ class Expected(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any]
 
 
-def fact(kind: type[Fact], **fields: Any) -> Expected:
+def fact(kind: type[Fact], /, **fields: Any) -> Expected:
     return Expected(kind, fields)
 
 
