@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import time
 from typing import Any
@@ -97,9 +98,21 @@ def verify(session: str, config: str | None, **flags: Any) -> None:
 @click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
 @click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
 @click.option("--format", type=click.Choice(["text"]), default="text", show_default=True)
+@click.option(
+    "--width",
+    type=click.IntRange(60, 10_000),
+    help="Columns a line may take.  [default: the terminal's, else 120]",
+)
 @options(*READ)
 def show(
-    session: str, charge_point: str, since: str, until: str, format: str, config: str | None, **flags: Any
+    session: str,
+    charge_point: str,
+    since: str,
+    until: str,
+    format: str,
+    width: int | None,
+    config: str | None,
+    **flags: Any,
 ) -> None:
     """A session's timeline: calls with their answers, pings, gaps, findings, who closed first."""
     from proxy.forensics import show as forensics
@@ -107,12 +120,14 @@ def show(
     if bool(session) == bool(charge_point):
         raise click.UsageError("name a SESSION (`ocpptap sessions` lists them), or a --charge-point")
     span = forensics.Span(since, until)
-    with reading(config, flags) as store, value_errors():
-        lines = (
-            forensics.show_session(store, session, span)
-            if session
-            else forensics.show_charge_point(store, charge_point, span)
-        )
+    look = forensics.Look(width or max(60, shutil.get_terminal_size((120, 0)).columns))
+    with reading(config, flags) as store:
+        with value_errors():
+            lines = (
+                forensics.show_session(store, session, span, look)
+                if session
+                else forensics.show_charge_point(store, charge_point, span, look)
+            )
         for line in lines:
             print(line)
 

@@ -1,4 +1,5 @@
-"""What happened on a connection, in order: calls joined with their answers, runs of pings folded to one. Pure.
+"""What happened on a connection, in order: fragments as one message, calls with their answers, runs of pings as one.
+Pure.
 
 A call stands where it was sent, its answer with it. To know the answer some rows are held back, 500 at most: an answer
 that comes later than that stands where it came, and says which call it belongs to.
@@ -15,18 +16,25 @@ import msgspec
 MOST_HELD: Final = 500
 CALL: Final = 2
 SEND: Final = 6
+CONTINUATION: Final = 0
+CLOSE: Final = 8
 PING: Final = 9
 PONG: Final = 10
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A `frames` row as it is shown. `text` is cut, `size` is the whole message's. `answers`: its call's frame."""
+    """A `frames` row as it is shown.
+
+    `text` is cut, `size` is the whole message's in bytes; `raw`: the first bytes of what is no text. `answers`: its
+    call's frame. `fragments`: the frames that a message came in, this is the last of them.
+    """
 
     frame_no: int
     at: str
     direction: str
     kind: str
     opcode: int
+    fin: bool
     message_type: int
     message_id: str
     action: str
@@ -40,6 +48,8 @@ class Row(msgspec.Struct, frozen=True):
     truncated: bool
     size: int
     text: str
+    raw: bytes = b""
+    fragments: int = 1
 
 
 class Exchange(msgspec.Struct):
@@ -48,12 +58,20 @@ class Exchange(msgspec.Struct):
     call: Row
     answer: Row | None = None
 
+    @property
+    def at(self) -> str:
+        return self.call.at
+
 
 class Said(msgspec.Struct, frozen=True):
     """Any other message or frame. `late`: an answer whose call stands too far above."""
 
     row: Row
     late: bool = False
+
+    @property
+    def at(self) -> str:
+        return self.row.at
 
 
 class Pings(msgspec.Struct, frozen=True):
@@ -64,12 +82,41 @@ class Pings(msgspec.Struct, frozen=True):
     pings: int
     pongs: int
 
+    @property
+    def at(self) -> str:
+        return self.first.at
+
 
 Event = Exchange | Said | Pings
 
 
+def whole(rows: Iterable[Row]) -> Iterator[Row]:
+    """Of each fragmented message the last row, which has its meaning; fragments without an end stand at the end."""
+    open_ones: dict[str, Row] = {}
+    for row in rows:
+        before = open_ones.get(row.direction)
+        if _is_fragment(row):
+            open_ones[row.direction] = _counted(row, before if row.opcode == CONTINUATION else None)
+        elif before is not None and row.kind == "frame" and row.opcode == CONTINUATION:
+            yield _counted(row, open_ones.pop(row.direction))
+        else:
+            yield row
+    yield from sorted(open_ones.values(), key=lambda row: (row.at, row.frame_no))
+
+
+def _is_fragment(row: Row) -> bool:
+    return row.kind == "frame" and row.opcode < CLOSE and not row.fin
+
+
+def _counted(row: Row, before: Row | None) -> Row:
+    if before is None:
+        return row
+    size = row.size if row.text else row.size + before.size  # the text is the whole message's
+    return msgspec.structs.replace(row, fragments=before.fragments + 1, size=size)
+
+
 def joined(rows: Iterable[Row], most_held: int = MOST_HELD) -> Iterator[Exchange | Said]:
-    """Rows in frame order -> events in the order in which they began."""
+    """Rows in order -> events in the order in which they began."""
     held: deque[Exchange | Said] = deque()
     waiting: dict[int, Exchange] = {}
     for row in rows:

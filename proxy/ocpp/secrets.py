@@ -170,8 +170,11 @@ def is_secret(name: str) -> bool:
     """The same for a `word`."""
     if not _hints(name):
         return False
+    for part in _PARTS:
+        if part in name:
+            return True
     bare = name.rstrip("0123456789")
-    return bare in _WHOLE or bare.endswith(_ENDS) or any(part in name for part in _PARTS)
+    return bare in _WHOLE or bare.endswith(_ENDS)
 
 
 _MENTION: Final = re.compile(

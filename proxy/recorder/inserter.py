@@ -24,7 +24,7 @@ from proxy.store.interface import StoreError
 from proxy.tables import INSERT_ORDER
 
 MOST_WAITING: Final = 4
-"""Batches; each at most 20,000 frame rows and 32 MiB of payload."""
+"""Batches; each at most 20,000 frame rows, 200,000 rows in all, and 32 MiB of payload."""
 _LONGEST_PAUSE: Final = 5.0
 _SAY_AGAIN_SECONDS: Final = 60.0
 Action = Callable[[], None]

@@ -21,7 +21,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,12 +50,15 @@ STAGES: Final = (
     "correlate",
     "facts",
     "validate",
+    "redact",
+    "tables",
     "analyzers",
     "chain",
     "rows",
     "rest",
 )
-"""rest: dispatch, the clock, the batch's bounds, the loop between the stages."""
+"""facts: the conversation and the versions' readers. tables: the rows that facts become, and the ledger. rows: those of
+`frames`. rest: dispatch, the clock, the batch's bounds, the loop between the stages."""
 _ROOT: Final = str(Path(__file__).parents[2]) + "/"
 _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ("proxy/wire/frames.py:wire_bytes", "chain"),
@@ -65,10 +68,31 @@ _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ("proxy/wire/", "frames"),
     ("proxy/ocpp/envelope.py", "envelope"),
     ("proxy/ocpp/correlate.py", "correlate"),
-    ("proxy/ocpp/valid", "validate"),
-    ("proxy/ocpp/schema", "validate"),
+    ("proxy/ocpp/conformance/", "validate"),
+    ("proxy/ocpp/redaction.py", "redact"),
+    ("proxy/ocpp/secrets.py", "redact"),
+    ("proxy/ocpp/registers.py", "tables"),
     ("proxy/ocpp/", "facts"),
     ("proxy/pipeline/conversation.py", "facts"),
+    *(
+        (f"proxy/pipeline/{name}.py", "tables")
+        for name in (
+            "desk",
+            "book_rows",
+            "books",
+            "ledger",
+            "account",
+            "metered",
+            "running",
+            "watch",
+            "transaction",
+        )
+    ),
+    *(
+        (f"proxy/pipeline/batch.py:{word}", "tables")
+        for word in ("add", "version", "_another", "_together", "_newest", "_union")
+    ),
+    ("proxy/pipeline/rows.py:row_of", "tables"),
     ("analyzers/", "analyzers"),
     ("proxy/pipeline/runner", "analyzers"),
     ("proxy/pipeline/open_findings.py", "analyzers"),
@@ -86,24 +110,28 @@ _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
 
 
 class NullSink:
-    """A store that takes everything at once and keeps nothing."""
+    """A store that takes everything at once and keeps nothing but how many rows it was."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[str] = Counter()
 
     def insert(self, table: str, rows: list[Row], token: str) -> None:
-        pass
+        self.rows[table] += len(rows)
 
     def leave(self) -> None:
         pass
 
 
 class KeepingSink(NullSink):
-    """Keeps the rows of `frames`."""
+    """Keeps all rows, by table."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Row]] = []
+        super().__init__()
+        self.batches: dict[str, list[list[Row]]] = defaultdict(list)
 
     def insert(self, table: str, rows: list[Row], token: str) -> None:
-        if table == "frames":
-            self.batches.append(rows)
+        super().insert(table, rows, token)
+        self.batches[table].append(rows)
 
 
 class Does(enum.Enum):
@@ -133,19 +161,28 @@ def recorder_over(
         checkpoints = Checkpoints(Path(kept), b"")
         recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, lambda *_: None)
         inserter.start()
-        thresholds = gc.get_threshold()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
         try:
-            yield recorder
+            with collecting_as_the_recorder():
+                yield recorder
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)  # the watchdog over the analyzers
-            gc.unfreeze()
-            gc.set_threshold(*thresholds)
             inserter.give_up()
             journal.close()
             lifeline.close()
+
+
+@contextmanager
+def collecting_as_the_recorder() -> Iterator[None]:
+    """The garbage collector as the recorder's process sets it; what is there already is left out of it."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 def record(recorder: Recorder) -> float:
@@ -222,7 +259,7 @@ class Collections:
 
 @dataclass(frozen=True)
 class Sampled:
-    """One run, µs per frame."""
+    """One run, µs per frame. `rows`: what went to the store, by table. `failures`: what failed on a fact."""
 
     total: float
     stages: Mapping[str, float]
@@ -230,15 +267,18 @@ class Sampled:
     frames: int
     gaps: int
     findings: int
+    failures: int
+    rows: Mapping[str, int]
 
 
 def sampled(data: Path, frames: int) -> Sampled:
     """One run of the recorder's loop, its stages told by sampling."""
-    sampler, collections = Sampler(), Collections()
-    with recorder_over(data) as recorder:
+    sampler, collections, sink = Sampler(), Collections(), NullSink()
+    with recorder_over(data, sink) as recorder:
         with sampler.running(), collections.watched():
             seconds = record(recorder)
         tally, runner = recorder.pipeline.batcher.tally, recorder.pipeline.understanding.runner
+        assert runner is not None
         total = seconds / frames * 1e6
         seen = sampler.counts.total()
         return Sampled(
@@ -247,7 +287,9 @@ def sampled(data: Path, frames: int) -> Sampled:
             collections.seconds / frames * 1e6,
             sum(map(sum, tally.frames)),
             sum(tally.gaps.values()),
-            0 if runner is None else sum(runner.counts.opened.values()),
+            sum(runner.counts.opened.values()),
+            sum(runner.counts.failures.values()),
+            sink.rows,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.ocpp.facts import UNTOLD, Moment, Place
@@ -147,7 +147,8 @@ def test_zero_for_a_moment_and_back_is_told_by_where_it_fell_from() -> None:
     """Quirk 69, MT-03: a placeholder between two real values."""
     registers = Registers()
     read(registers, 0, "16000000")
-    read(registers, 30, "0")
+    read(registers, 30, "500")
+    read(registers, 50, "0")
     still = read(registers, 60, "0")
     back = read(registers, 90, "16000100")
     assert still.head is not None
@@ -279,8 +280,19 @@ def test_a_contradiction_unlearns_it() -> None:
 
 def test_short_sessions_teach_nothing() -> None:
     registers = Registers()
-    habits = {start_and_stop(registers, 1000 * n, 0, 200).habit for n in range(5)}
-    assert habits == {Habit.UNKNOWN}
+    assert {start_and_stop(registers, 1000 * n, 0, 200).habit for n in range(5)} == {Habit.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("last", "first"), [("300", "350"), ("1500", "700"), ("9000", "7000"), ("9000", "12000")]
+)
+def test_what_may_be_either_teaches_nothing(last: str, first: str) -> None:
+    registers = Registers()
+    for n in range(4):
+        registers.began(HERE)
+        begins = read(registers, 1000 * n, first)
+        read(registers, 1000 * n + 600, last)
+    assert begins.habit is Habit.UNKNOWN
 
 
 def test_samples_alone_teach_it_too() -> None:
@@ -373,6 +385,7 @@ STEPS = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, max_size=40), st.integers(0, 40))
 def test_cut_anywhere_it_goes_on_the_same(steps: list[Any], cut: int) -> None:
     whole, parts = Registers(), Registers()

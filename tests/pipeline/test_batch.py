@@ -83,8 +83,10 @@ def test_other_tables_rows_do_not_move_the_bound_of_frames() -> None:
 def test_the_next_batch_counts_from_nothing() -> None:
     batcher = begun()
     for second in range(3):
-        batcher.add("faults", [()] * (MAX_ROWS - 1))
+        for count in (MAX_ROWS // 2, MAX_ROWS // 2 - 1):
+            batcher.add("faults", [()] * count)
         batcher.begin(1, (6 + second) * SECOND)
+    assert [len(batch.rows["faults"]) for batch in batcher.ready] == [MAX_ROWS - 1] * 3
     assert [batch_parts(batch.number) for batch in batcher.ready] == [(1, 5, 0), (1, 6, 0), (1, 7, 0)]
 
 

@@ -225,7 +225,7 @@ def test_samples_of_one_that_runs_do_not_make_a_later_start_its_own() -> None:
     """The CSMS gave the id again."""
     told = Told()
     told.meter("7", wh(5000))
-    told.start("7", second=900, place=Place(None, 2))
+    told.start("7", second=900)
     assert [(row.began, row.state) for row in told.rows] == [("unseen", "superseded"), ("seen", "open")]
 
 
@@ -261,6 +261,18 @@ def test_another_start_with_the_same_id_is_another_transaction() -> None:
     told.stop("7")
     told.start("7", meter_start_wh=6000.0)
     assert [row.state for row in told.rows] == ["superseded", "ended", "open"]
+    told.stop("7", meter_stop_wh=6500.0)
+    assert (told.rows[2].state, told.rows[2].energy_wh) == ("ended", 500.0)
+
+
+@pytest.mark.parametrize(
+    "other", [{"told": moment(1)}, {"meter_start_wh": 1001.0}, {"who": NOBODY}, {"place": Place(None, 2)}]
+)
+def test_a_start_that_differs_in_anything_is_another(other: dict[str, Any]) -> None:
+    told = Told()
+    told.start("7", told=moment(0))
+    told.start("7", **({"told": moment(0)} | other))
+    assert len(told.rows) == 2
 
 
 def test_a_ghost_is_superseded_not_ended() -> None:
@@ -379,15 +391,3 @@ def test_a_stop_equal_to_the_start_is_none_either() -> None:
     told.start()
     told.stop(meter_stop_wh=1000.0)
     assert (told.row.energy_wh, told.row.energy_basis) == (0.0, "meter")
-
-
-def test_an_offline_batch_is_told_in_old_times() -> None:
-    """Quirk 58: the history at first contact."""
-    told = Told()
-    for number in range(5):
-        begins = -10_000 + number * 1000
-        told.start(str(number), told=moment(begins))
-        told.meter(str(number), wh(1000), told=moment(begins))
-        told.meter(str(number), wh(3000), told=moment(begins + 500))
-        told.stop(str(number), told=moment(begins + 600), meter_stop_wh=None)
-    assert [(row.state, row.energy_wh) for row in told.rows] == [("ended", 2000.0)] * 5

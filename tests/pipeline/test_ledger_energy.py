@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from proxy.ocpp.facts import (
+    UNTOLD,
+    MeterSampled,
     Moment,
 )
 from proxy.ocpp.meter import Sample
-from proxy.pipeline.ledger import Ledger
 from tests.pipeline.telling import SECOND, Told, moment, sample, soc, watts, wh
 
 # what they come to
@@ -52,6 +53,19 @@ def test_kwh_beside_wh_in_one_message_is_not_a_mix() -> None:
     assert energy_of(one, other) == (600.0, "samples")
 
 
+def test_nor_is_it_where_no_time_is_told() -> None:
+    told = Told()
+    told.start(meter_start_wh=None)
+    for session, lifetime in ((100, 900.5), (700, 901.1)):
+        told.meter("7", wh(session, unit="Wh"), wh(lifetime, unit="kWh"), told=UNTOLD)
+    assert told.stop(meter_stop_wh=None)[0].energy_wh == 600.0
+
+
+def test_the_grids_side_of_the_station_is_not_the_cars() -> None:
+    """2.1: Upstream."""
+    assert energy_of([wh(1000, location="Upstream")], [wh(5000, location="Upstream")]) == (None, "")
+
+
 def test_the_outlets_register_counts_rather_than_the_inlets() -> None:
     one = [wh(5000, location="Inlet"), wh(1000, location="Outlet")]
     other = [wh(5700, location="Inlet"), wh(1600, location="Outlet")]
@@ -70,10 +84,8 @@ def test_phases_count_only_when_all_three_are_there() -> None:
 
 
 def test_phases_beside_their_sum_do_not_count_twice() -> None:
-    assert energy_of([wh(600), *phases(100, 200, 300)], [wh(900), *phases(200, 300, 400)]) == (
-        300.0,
-        "samples",
-    )
+    one, other = [wh(600), *phases(100, 200, 300)], [wh(850), *phases(200, 300, 400)]
+    assert energy_of(one, other) == (250.0, "samples")
 
 
 def test_the_begin_said_again_in_each_message_is_the_begin() -> None:
@@ -81,6 +93,8 @@ def test_the_begin_said_again_in_each_message_is_the_begin() -> None:
     begin = wh(1000, context="Transaction.Begin")
     assert energy_of([begin, wh(1050)], [begin, wh(1900)], [begin, wh(2500)]) == (1500.0, "samples")
     assert energy_of([begin], [begin]) == (None, "")
+    moved = wh(1040, context="Transaction.Begin")
+    assert energy_of([begin, wh(1050)], [moved, wh(1900)]) == (900.0, "samples")
 
 
 def test_begin_and_end_among_the_samples_are_the_ends() -> None:
@@ -92,6 +106,10 @@ def test_begin_and_end_among_the_samples_are_the_ends() -> None:
 def test_a_begin_of_another_register_does_not_count() -> None:
     """Quirk 70: lifetime in Begin, session in the samples."""
     assert energy_of([wh(9_000_000, context="Transaction.Begin")], [wh(50)], [wh(800)]) == (750.0, "samples")
+
+
+def test_an_end_of_another_register_does_not_count() -> None:
+    assert energy_of([wh(5000)], [wh(5700)], [wh(700, context="Transaction.End")]) == (700.0, "samples")
 
 
 def test_zero_as_a_placeholder_is_no_begin() -> None:
@@ -121,14 +139,24 @@ def test_interval_values_are_summed_when_there_is_no_register() -> None:
     assert energy_of([*intervals[0], wh(10)], [*intervals[1], wh(20)]) == (10.0, "samples")
 
 
-def test_interval_values_told_twice_count_once_and_those_between_are_not_guessed_at() -> None:
+def test_interval_values_told_twice_count_once() -> None:
     told = Told()
     told.start(meter_start_wh=None)
     for second in (60, 60, 180):
         told.meter("7", sample("100", "Energy.Active.Import.Interval"), told=moment(second))
-    told.ledger, twin = Ledger.restore(told.ledger.snapshot()), told.ledger
     assert told.stop(meter_stop_wh=None)[0].energy_wh == 200.0
-    del twin
+
+
+def test_transaction_data_may_tell_the_intervals_once_more() -> None:
+    told = Told()
+    told.start(meter_start_wh=None)
+    interval = sample("100", "Energy.Active.Import.Interval")
+    for second in (60, 120, 180):
+        told.meter("7", interval, told=moment(second))
+    told.stop(second=240, meter_stop_wh=None)
+    for second in (60, 120, 180, 240):
+        told.same_frame(MeterSampled, transaction_id="7", told=moment(second), samples=(interval,))
+    assert told.row.energy_wh == 400.0
 
 
 def test_an_interval_told_late_between_others_makes_the_sum_unknown() -> None:
@@ -173,6 +201,7 @@ def test_the_highest_power_at_the_outlet() -> None:
     told.meter("7", watts(90_000, location="Inlet"), sample("7.4", "Power.Active.Import", unit="kW"))
     told.meter("7", *[watts(1000, phase=name) for name in ("L1", "L2", "L3")])
     told.meter("7", watts(5000), *[watts(9000, phase=name) for name in ("L1", "L2", "L3")])
+    told.meter("7", watts(90_000, location="Inlet"))
     assert told.stop()[0].power_max_w == 7400.0
 
 
@@ -183,6 +212,17 @@ def test_power_by_phase_is_summed_where_no_sum_is_told() -> None:
     assert told.stop()[0].power_max_w == 6000.0
 
 
+def test_the_state_of_charge_at_the_begin_is_no_news_later() -> None:
+    told = Told()
+    told.start()
+    begin = soc(20, context="Transaction.Begin")
+    told.meter("7", begin)
+    told.meter("7", soc(30))
+    told.meter("7", begin)
+    (row,) = told.stop()
+    assert (row.soc_first, row.soc_last) == (20, 30)
+
+
 @pytest.mark.parametrize("nonsense", ["101", "-1", "", "n/a"])
 def test_a_state_of_charge_that_is_none_says_nothing(nonsense: str) -> None:
     told = Told()
@@ -191,3 +231,15 @@ def test_a_state_of_charge_that_is_none_says_nothing(nonsense: str) -> None:
     told.meter("7", sample(nonsense, "SoC"))
     (row,) = told.stop()
     assert (row.soc_first, row.soc_last) == (40, 40)
+
+
+def test_an_offline_batch_is_told_in_old_times() -> None:
+    """Quirk 58: the history at first contact."""
+    told = Told()
+    for number in range(5):
+        begins = -10_000 + number * 1000
+        told.start(str(number), told=moment(begins))
+        told.meter(str(number), wh(1000), told=moment(begins))
+        told.meter(str(number), wh(3000), told=moment(begins + 500))
+        told.stop(str(number), told=moment(begins + 600), meter_stop_wh=None)
+    assert [(row.state, row.energy_wh) for row in told.rows] == [("ended", 2000.0)] * 5

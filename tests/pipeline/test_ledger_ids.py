@@ -7,6 +7,7 @@ import pytest
 from proxy.ocpp.facts import (
     NOWHERE,
     Booted,
+    MeterSampled,
     Place,
 )
 from tests.pipeline.telling import EVSE, FIRST, MOST, Told, moment, watts, wh
@@ -56,6 +57,31 @@ def test_the_lost_answer_is_stopped_as_minus_one() -> None:
     assert (told.row.transaction_id, told.row.state, told.row.energy_wh) == ("", "ended", 5000.0)
 
 
+def test_minus_one_as_an_id_is_stopped_without_one() -> None:
+    told = Told()
+    told.start("-1")
+    told.stop("")
+    assert told.row.state == "ended"
+
+
+@pytest.mark.parametrize("id", ["", "0"])
+def test_a_start_delivered_again_after_the_stop_is_known_by_its_time(id: str) -> None:
+    told = Told()
+    told.start(id, told=moment(0))
+    told.stop(id)
+    told.start(id, told=moment(0))
+    assert (told.row.starts, told.row.state) == (2, "ended")
+
+
+def test_transaction_data_under_a_stand_in_is_part_of_the_stop() -> None:
+    told = Told()
+    told.start("", meter_start_wh=None)
+    told.stop("-1", second=600)
+    for second, value in ((0, 1000), (600, 1800)):
+        told.same_frame(MeterSampled, transaction_id="-1", told=moment(second), samples=(wh(value),))
+    assert (told.row.samples, told.row.energy_wh) == (2, 800.0)
+
+
 def test_minus_one_ends_no_transaction_that_has_an_id() -> None:
     told = Told()
     told.start("7")
@@ -103,6 +129,13 @@ def test_samples_without_an_id_are_the_one_transactions_at_their_connector(id: s
     assert (told.rows[0].samples, told.rows[0].energy_wh, told.rows[0].energy_basis) == (2, 500.0, "samples")
 
 
+def test_samples_without_an_id_where_two_run_are_nobodys() -> None:
+    told = Told()
+    told.start("8", told=moment(0))
+    told.start("7", told=moment(-3600))
+    assert not told.meter("", wh(1500), second=600)
+
+
 @pytest.mark.parametrize("place", [Place(None, 0), Place(0, 0), Place(0), NOWHERE, Place(1), Place(1, 1)])
 def test_samples_without_an_id_and_connector_are_nobodys(place: Place) -> None:
     """Connector 0 and EVSE 0: the main meter. In 2.x samples of a transaction are in its events."""
@@ -126,7 +159,7 @@ def test_samples_of_connector_0_that_name_it_are_its_own_and_measure_another_met
 
 def test_a_transaction_met_at_connector_0_is_not_there() -> None:
     told = Told()
-    told.meter("12", wh(900_000), place=Place(None, 0))
+    told.meter("12", wh(500), place=Place(None, 0))
     told.meter("12", wh(1000))
     (row,) = told.stop("12")
     assert (row.connector_id, row.energy_wh) == (1, None)

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.ocpp.facts import MeterSampled, TransactionEnded
 from proxy.pipeline.transaction import Transaction
-from tests.pipeline.telling import EVSE, Told, moment, soc, wh
+from tests.pipeline.telling import EVSE, NOON, SECOND, Told, moment, soc, wh
 
 # when a row is written
 
@@ -50,6 +50,7 @@ def numbered(*numbers: int) -> Transaction:
     [
         ((0, 1, 2, 3), 0, 3, 0),
         ((0, 3), 0, 3, 2),
+        ((0, 40, 10), 0, 40, 38),
         ((0, 3, 1), 0, 3, 1),
         ((0, 3, 1, 1, 3, 2), 0, 3, 0),
         ((5, 6, 3), 3, 6, 1),
@@ -84,3 +85,10 @@ def test_in_2x_the_samples_of_the_end_stand_before_it() -> None:
     row = told.row
     assert (row.began, row.state, row.energy_wh, row.soc_last) == ("unseen", "ended", 700.0, 60)
     assert row.end_frame_no == row.frame_no == 1
+
+
+def test_a_frame_of_another_connection_is_not_the_stop() -> None:
+    told = Told()
+    told.stop("12")
+    where = ("CP_1", "c2", told.frame_no, NOON, told.second * SECOND)
+    assert not told.ledger.fact(MeterSampled(*where, transaction_id="12", told=moment(1), samples=(wh(5),)))

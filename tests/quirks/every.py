@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.quirks.c1_connection import C1
-from tests.quirks.c2_frames import C2
-from tests.quirks.c3_sessions import C3
-from tests.quirks.c4_meters import C4
+from tests.quirks import (
+    c1_connection,
+    c1_websocket,
+    c2_frames,
+    c2_replies,
+    c3_sessions,
+    c3_transactions,
+    c4_measures,
+    c4_meters,
+)
 from tests.quirks.model import Quirk
 
 CHAPTERS: Final[dict[str, tuple[Quirk, ...]]] = {
-    "Connection and handshake": C1,
-    "Frames and JSON": C2,
-    "Sessions and state": C3,
-    "Meter, battery, time": C4,
+    "Connection and handshake": (*c1_connection.C1, *c1_websocket.C1),
+    "Frames and JSON": (*c2_frames.C2, *c2_replies.C2),
+    "Sessions and state": (*c3_sessions.C3, *c3_transactions.C3),
+    "Meter, battery, time": (*c4_meters.C4, *c4_measures.C4),
 }
-QUIRKS: Final = tuple(quirk for chapter in CHAPTERS.values() for quirk in chapter)
+QUIRKS: Final = tuple(
+    sorted((quirk for chapter in CHAPTERS.values() for quirk in chapter), key=lambda quirk: quirk.number)
+)
 NUMBERS: Final = range(1, 82)
 """1 to 24, 25 to 48, 49 to 66, 67 to 81: one range per chapter."""
 

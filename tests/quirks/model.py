@@ -88,6 +88,9 @@ class Line(msgspec.Struct, frozen=True):
         return ocpp_version(subprotocol(self.response))
 
 
+_PASSES: Final = Passes()
+
+
 def line(
     version: str = "1.6",
     *,
@@ -98,7 +101,7 @@ def line(
     more: bytes = b"",
     extensions: bytes = b"",
     response: bytes | None = None,
-    relay: Passes | Refuses = Passes(),
+    relay: Passes | Refuses = _PASSES,
     speaks: str | None = None,
 ) -> Line:
     """An ordinary one, but for what is given. `offers`: the subprotocols asked for, b"" none; `more`: further headers
@@ -117,7 +120,8 @@ def switching(version: str, extensions: bytes = b"") -> bytes:
     agreed = SUBPROTOCOLS[version]
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %s\r\n" % accept_of(KEY)
+        b"Sec-WebSocket-Accept: %s\r\n"
+        % accept_of(KEY)
         + (b"Sec-WebSocket-Protocol: %s\r\n" % agreed if agreed else b"")
         + (b"Sec-WebSocket-Extensions: %s\r\n" % extensions if extensions else b"")
         + b"\r\n"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from proxy.ocpp import facts
 from proxy.ocpp.facts import Moment, Named, Place
-from tests.quirks.model import CP, CSMS, NOON, OK, Expected, Judged, Said, answers, calls, fact
+from tests.quirks.model import CP, CSMS, NOON, OK, Expected, Judged, Line, Said, answers, calls, fact, line
 
 SECOND_NS: Final = 1_000_000_000
 FIRST: Final = Place(None, 1)
@@ -23,7 +23,9 @@ def moment(minutes: float) -> Moment:
     return Moment(1_795_262_400 * SECOND_NS + round(minutes * 60) * SECOND_NS)
 
 
-def boots(message_id: str = "b", on: int = 0, status: str = "Accepted", interval: Any = 300) -> tuple[Said, ...]:
+def boots(
+    message_id: str = "b", on: int = 0, status: str = "Accepted", interval: Any = 300
+) -> tuple[Said, ...]:
     """1.6."""
     asked = {"chargePointVendor": "Volt", "chargePointModel": "V2", "firmwareVersion": "7.1"}
     said = {"status": status, "currentTime": NOON, "interval": interval}
@@ -70,7 +72,13 @@ def tells_status(
     **more: Any,
 ) -> tuple[Said, ...]:
     """1.6."""
-    payload = {"connectorId": connector, "errorCode": error, "status": status, "timestamp": at(minutes), **more}
+    payload = {
+        "connectorId": connector,
+        "errorCode": error,
+        "status": status,
+        "timestamp": at(minutes),
+        **more,
+    }
     return (
         calls(CP, message_id, "StatusNotification", payload, judged=judged, on=on),
         answers(CSMS, message_id, on=on),
@@ -176,3 +184,26 @@ def energy(value: Any, unit: str | None = "Wh", **more: Any) -> dict[str, Any]:
     """A sample of the energy register."""
     told = {"value": value, "measurand": "Energy.Active.Import.Register", **more}
     return told if unit is None else told | {"unit": unit}
+
+
+LOST: Final = fact(facts.ConnectionClosed, closed_by="charge_point", how="rst")
+"""The charge point's line breaks."""
+TWO: Final[tuple[Line, ...]] = (line(), line())
+
+
+def power(value: str, **more: Any) -> dict[str, Any]:
+    return {"value": value, "measurand": "Power.Active.Import", "unit": "W", **more}
+
+
+def measured(*series: tuple[dict[str, Any], ...], every: float = 1) -> tuple[Said, ...]:
+    """Samples of transaction 31, one message each, so many minutes apart."""
+    return tuple(
+        said
+        for number, values in enumerate(series, 1)
+        for said in samples(f"m{number}", *values, transaction_id=31, minutes=number * every)
+    )
+
+
+def shown(*values: float, **more: Any) -> Expected:
+    """What one message of `measured` says."""
+    return sampled(*values, transaction_id="31", **more)

@@ -173,21 +173,37 @@ class Player:
 
     def judged(self, on: int, who: Direction) -> list[Judged]:
         """The verdicts on what `who` said on that line, one per row; rows that are no tail."""
-        connection_id = self.connection(on)
-        why: dict[int, tuple[str, str]] = {}
-        for broken in self.of(facts.ConformanceBroken):
-            if broken.connection_id == connection_id:
-                why[broken.frame_no] = (broken.rule, broken.pointer)
-        for unread in self.of(facts.Unparseable):
-            if unread.connection_id == connection_id:
-                why[unread.frame_no] = (unread.reason, "")
         return [
-            Judged(_WORDS[row["verdict"]], *why.get(row["frame_no"], ("", "")))
-            for row in self.result.frames
-            if row["connection_id"] == connection_id
-            and row["direction"] == who
-            and row["kind"] != FRAME_KINDS["tail"]
+            Judged(_WORDS[row["verdict"]], row["rule"] or self._unread(row), row["pointer"])
+            for row in self._rows(on)
+            if row["direction"] == who
         ]
+
+    def broken(self, on: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """What is not as it should be, as facts tell it and as rows do."""
+        told = [
+            (one.frame_no, one.verdict, one.rule, one.pointer, one.clause)
+            for one in self.of(facts.ConformanceBroken)
+            if one.connection_id == self.connection(on)
+        ]
+        written = [
+            (row["frame_no"], _WORDS[row["verdict"]], row["rule"], row["pointer"], row["clause"])
+            for row in self._rows(on)
+            if _WORDS[row["verdict"]] in ("erratum", "violation")
+        ]
+        return told, written
+
+    def _rows(self, on: int) -> list[dict[str, Any]]:
+        connection_id, tail = self.connection(on), FRAME_KINDS["tail"]
+        return [
+            row for row in self.result.frames if row["connection_id"] == connection_id and row["kind"] != tail
+        ]
+
+    def _unread(self, row: dict[str, Any]) -> str:
+        """Why nobody can read this row: of bytes that are no message only the fact says so."""
+        key = (row["connection_id"], row["frame_no"])
+        found = [one.reason for one in self.of(facts.Unparseable) if (one.connection_id, one.frame_no) == key]
+        return found[0] if found else ""
 
     @property
     def transactions(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Every quirk through the real pipeline: verdicts, facts and transactions as expected, and what follows is understood."""
+"""Every quirk through the real pipeline: verdicts, facts, transactions, and what follows is understood."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from proxy.heads.response import Response, mismatches, parse_response
 from proxy.names import DIRECTIONS
 from proxy.ocpp import facts
 from tests.quirks.every import NO_TRAFFIC, NUMBERS, QUIRKS, name
-from tests.quirks.model import CP, CSMS, NOON, OK, UNJUDGED, Passes, Quirk, Refuses, Said, answers, calls, line
+from tests.quirks.model import (
+    CP,
+    CSMS,
+    NOON,
+    OK,
+    UNJUDGED,
+    Passes,
+    Quirk,
+    Refuses,
+    Said,
+    answers,
+    calls,
+    line,
+)
 from tests.quirks.playing import Player, as_expected, columns, played
 
 EACH = pytest.mark.parametrize("quirk", QUIRKS, ids=name)
@@ -22,8 +35,21 @@ def test_every_frame_has_its_verdict(quirk: Quirk) -> None:
     player.finish()
     for on, one in enumerate(quirk.lines):
         for who in DIRECTIONS if one.opens else ():
-            said = [step for step in quirk.said if isinstance(step, Said) and (step.on, step.who) == (on, who)]
+            said = [
+                step for step in quirk.said if isinstance(step, Said) and (step.on, step.who) == (on, who)
+            ]
             assert player.judged(on, who) == [judged for step in said for judged in step.judged]
+
+
+@EACH
+def test_what_is_broken_is_told_and_written_alike(quirk: Quirk) -> None:
+    player = played(quirk)
+    player.finish()
+    for on, one in enumerate(quirk.lines):
+        if one.opens:
+            told, written = player.broken(on)
+            assert told == written
+            assert all(clause for *_, clause in told)
 
 
 @EACH

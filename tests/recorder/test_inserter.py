@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from proxy.pipeline.batch import Batch, Row
 from proxy.recorder.inserter import MOST_WAITING, Inserter
+from proxy.tables import INSERT_ORDER
 
 JOURNAL = b"\x01" * 16
 
@@ -52,6 +53,15 @@ def done(inserter: Inserter) -> None:
 
 def token(number: int, table: str) -> str:
     return f"{JOURNAL.hex()}:{number}:{table}"
+
+
+def test_tables_are_sent_in_their_order() -> None:
+    notebook = Notebook()
+    with inserting(notebook) as inserter:
+        inserter.put(batch(1, *reversed(INSERT_ORDER)), 1)
+        done(inserter)
+        assert notebook.tokens == [token(1, table) for table in INSERT_ORDER]
+        assert inserter.rows == dict.fromkeys(INSERT_ORDER, 1)
 
 
 def test_frames_go_first_and_findings_last() -> None:

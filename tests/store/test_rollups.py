@@ -15,11 +15,9 @@ CP, CSMS = 1, 2
 
 
 def frame(row: Any, number: int, **values: Any) -> tuple[Any, ...]:
-    header, payload = values.pop("header", b"\x81\x05"), values.pop("payload", b"hello")
-    return row(
-        "frames",
-        **{"at": AT + number * 1000, "frame_no": number, "header": header, "payload": payload} | values,
-    )
+    what = {"at": AT + number * 1000, "frame_no": number, "header": b"\x81\x05", "payload": b"hello"}
+    made: tuple[Any, ...] = row("frames", **what | values)
+    return made
 
 
 def conversation(row: Any, charge_point: str, calls: int = 40) -> list[tuple[Any, ...]]:
@@ -122,7 +120,7 @@ def talk(row: Any, connection: str) -> list[tuple[Any, ...]]:
         said(4, CSMS, 4, b'[4,"b","NotSupported","",{}]', answers=2, latency_us=9),
         said(5, CSMS, 2, b'[2,"c"]', action="Reset", message_id="c"),
         said(6, CP, 6, b'[6,"d"]', action="Notify", message_id="d"),
-        said(7, CP, 5, b'[5,"a","InternalError","",{}]', answers=3),
+        said(7, CP, 5, b'[5,"c","InternalError","",{}]', answers=5),
         said(8, CSMS, 3, b'[3,"a",{}]', answers=1),
     ]
 

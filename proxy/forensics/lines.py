@@ -1,0 +1,218 @@
+"""Events of a timeline as lines for people, `width` columns at most: time, frame number, direction, what. Pure.
+
+What peers sent is escaped (`printable`), and cut where the line ends; the frame's number finds the rest with `query`.
+What makes a message worth a look stands below it on a line of its own, and is never cut. An answer stands right below
+its call, with the time it took in place of the time of day.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+from proxy.forensics.find import iso
+from proxy.forensics.timeline import Event, Exchange, Pings, Row, Said
+from proxy.log import printable
+
+NARROWEST: Final = 60
+_TIME: Final = 15
+_NUMBER: Final = 7
+_INDENT: Final = " " * (_TIME + _NUMBER + 4)
+_ARROWS: Final = {"from_charge_point": "→", "from_csms": "←"}
+_SENDERS: Final = {"from_charge_point": "the charge point", "from_csms": "the CSMS"}
+_WHO: Final = {"charge_point": "the charge point", "csms": "the CSMS", "proxy": "ocpptap"}
+_OPCODES: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
+_ERRORS: Final = (4, 5)
+_CLOSE: Final = 8
+_WHITE: Final = re.compile(r"\s*[\r\n]\s*")
+_STRING: Final = r'"(?:[^"\\]|\\.)*+"'
+_FRONT: Final = re.compile(
+    rf"\[\s*(?:[26]\s*,\s*{_STRING}\s*,\s*{_STRING}|3\s*,\s*{_STRING}|[45]\s*,\s*{_STRING})\s*,\s*"
+)
+"""What stands before a message's payload: type and id, of a CALL its action, too."""
+
+
+def opening(header: dict[str, Any], width: int) -> list[str]:
+    """Who, and from where to where."""
+    return [line for text in _opening(header) for line in _wrapped(printable(text), width, "  ")]
+
+
+def _opening(header: dict[str, Any]) -> Iterator[str]:
+    version = f"OCPP {header['ocpp_version']}" if header["ocpp_version"] else "no OCPP version"
+    device = " ".join(filter(None, (header["vendor"], header["model"])))
+    firmware = f"firmware {header['firmware']}" if header["firmware"] else ""
+    parts = (header["charge_point"], device, firmware, version, f"session {header['connection_id']}")
+    yield " · ".join(filter(None, parts))
+    way = f"from {header['remote_address']} {header['target']} to {header['upstream']}"
+    extras = (way, header["tls_version"], header["compression"])
+    yield f"opened {iso(header['opened'])} {', '.join(filter(None, extras))}"
+    if header["state"] != "refused":
+        yield f"the CSMS was dialled in {_ms(header['dial_us'])} and answered after {_ms(header['handshake_us'])}"
+
+
+def closing(header: dict[str, Any], width: int) -> list[str]:
+    """Who closed first and how."""
+    return _wrapped(printable(_closing(header)), width, "  ")
+
+
+def _closing(header: dict[str, Any]) -> str:
+    last = iso(header["last"])
+    if header["state"] == "open":
+        return "still open"
+    if header["state"] == "refused":
+        times = f" {header['count']} times until {last}" if int(header["count"]) > 1 else ""
+        status = f" with HTTP status {header['status']}" if header["status"] else ""
+        return f"refused{times}{status}: {header['closed_reason']}"
+    who = _WHO.get(header["closed_by"], "nobody known")
+    reason = f": {header['closed_reason']}" if header["closed_reason"] else ""
+    code = f" · close code {header['close_code']}" if header["close_code"] else ""
+    up, down = header["frames_from_charge_point"], header["frames_from_csms"]
+    counts = f"{up} frames from the charge point, {down} from the CSMS"
+    return f"closed {last} · {who} first ({header['closed_how']}{reason}){code} · {counts}"
+
+
+def event(found: Event, width: int) -> list[str]:
+    """Its lines."""
+    if isinstance(found, Pings):
+        return [_pings(found)]
+    if isinstance(found, Said):
+        return _said(found, width)
+    lines = _message(found.call, _time(found.at), f"{_arrow(found.call)} ", width)
+    if found.answer is None:
+        return [*lines, _INDENT + "  no answer seen here"]
+    return lines + _answer(found.answer, width)
+
+
+def gap(row: dict[str, Any], width: int) -> list[str]:
+    """What was not seen."""
+    size = (
+        f"{row['bytes']} bytes of {_SENDERS.get(row['direction'], 'both')}" if int(row["bytes"]) else "time"
+    )
+    until = "" if row["until"] == row["at"] else f" until {iso(row['until'])}"
+    return _aside(row["at"], f"gap ({row['kind']}): {size} not seen{until}: {row['reason']}", width)
+
+
+def finding(row: dict[str, Any], width: int) -> list[str]:
+    """What an analyzer says."""
+    over = f" (over: {iso(row['cleared'])})" if row["cleared"] else ""
+    return _aside(
+        row["at"], f"{row['severity']} {row['rule']} {row['analyzer']}: {row['message']}{over}", width
+    )
+
+
+def _aside(at: str, text: str, width: int) -> list[str]:
+    """What no peer said."""
+    first, *more = _wrapped(printable(text), width - len(_INDENT), "  ")
+    return [f"{_time(at):{_TIME}}  {'':{_NUMBER}} ! {first}", *(_INDENT + line for line in more)]
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+# messages and frames
+
+
+def _said(found: Said, width: int) -> list[str]:
+    if not found.late:
+        return _message(found.row, _time(found.at), f"{_arrow(found.row)} ", width)
+    what = f"{_arrow(found.row)} answers {found.row.answers} after {_ms(found.row.latency_us or 0)}: "
+    return _message(found.row, _time(found.at), what, width)
+
+
+def _answer(row: Row, width: int) -> list[str]:
+    took = "" if row.latency_us is None else f"+{_ms(row.latency_us)}"
+    return _message(row, took, f"{_arrow(row)}   ", width)
+
+
+def _message(row: Row, when: str, what: str, width: int) -> list[str]:
+    name = "" if row.answers else (row.action or _kind(row))
+    begin = f"{when:>{_TIME}}  {row.frame_no:>{_NUMBER}} {what}{printable(name)}{' ' if name else ''}"
+    end = "".join(f" ({word})" for word in _marks(row))
+    return [(begin + _cut(row, width - len(begin) - len(end))).rstrip() + end, *_judged(row, width)]
+
+
+def _kind(row: Row) -> str:
+    if row.kind != "frame":
+        return {"opaque": "bytes that are no frames", "tail": "left over at the close"}.get(
+            row.kind, "part of a frame"
+        )
+    if row.opcode == _CLOSE:
+        return "close"
+    if row.message_type or row.verdict == "unparseable":
+        return ""
+    return _OPCODES.get(row.opcode, f"frame with opcode {row.opcode}")
+
+
+def _marks(row: Row) -> Iterator[str]:
+    """What is to be known of the row itself, whatever it says."""
+    if row.fragments > 1:
+        yield f"{row.fragments} frames" if row.fin else f"{row.fragments} frames, no end"
+    elif not row.fin and row.kind == "frame":
+        yield "no end"
+    if row.redacted:
+        yield "secret masked"
+    if row.truncated:
+        yield "cut short"
+
+
+def _judged(row: Row, width: int) -> list[str]:
+    """What is wrong with it, where something is."""
+    if row.verdict in ("", "ok"):
+        return []
+    where = f" at {row.pointer}" if row.pointer else ""
+    clause = f" ({row.clause})" if row.clause else ""
+    text = printable(f"! {row.verdict}: {row.rule}{where}{clause}")
+    return [_INDENT + line for line in _wrapped(text, width - len(_INDENT), "  ")]
+
+
+def _cut(row: Row, room: int) -> str:
+    text = printable(_text(row)[: max(room, 1)])
+    if len(text) <= room and len(_text(row)) <= room and not _is_cut(row):
+        return text
+    size = f"… ({row.size} bytes)"
+    return text[: max(room - len(size), 0)] + size
+
+
+def _is_cut(row: Row) -> bool:
+    """The store gave us less than there is."""
+    return bool(row.text) and len(row.text.encode()) < row.size and row.fragments == 1
+
+
+def _text(row: Row) -> str:
+    """The payload alone where it is one, as it was written; of a close code and reason, else the first bytes."""
+    if row.text:
+        text = _WHITE.sub(" ", row.text)
+        front = _FRONT.match(text)
+        payload = text[front.end() :].rstrip() if front else text
+        return payload.removesuffix("]").rstrip() if front and not _is_cut(row) else payload
+    if row.opcode == _CLOSE and row.kind == "frame" and len(row.raw) >= 2:
+        return f"{int.from_bytes(row.raw[:2], 'big')} {row.raw[2:].decode(errors='replace')}".rstrip()
+    if not row.size:
+        return ""
+    return f"{row.raw.hex()}{'…' if row.size > len(row.raw) else ''} ({row.size} bytes)"
+
+
+def _arrow(row: Row) -> str:
+    return _ARROWS.get(row.direction, "?")
+
+
+def _pings(run: Pings) -> str:
+    counts = [_count(run.pings, "ping"), _count(run.pongs, "pong")]
+    until = f" until {_time(run.last.at)[:8]}" if run.pings + run.pongs > 2 else ""
+    said = ", ".join(filter(None, counts))
+    return f"{_time(run.at)}  {run.first.frame_no:>{_NUMBER}} · {said}{until}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
+
+
+def _time(at: str) -> str:
+    return at[11:26]
+
+
+def _ms(us: int | str) -> str:
+    return f"{int(us) / 1000:.1f} ms"
