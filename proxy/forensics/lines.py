@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.forensics.find import iso
-from proxy.forensics.timeline import Event, Exchange, Pings, Row, Said
+from proxy.forensics.timeline import Event, Pings, Row, Said
 from proxy.log import printable
 
 NARROWEST: Final = 60
@@ -23,9 +23,17 @@ _INDENT: Final = " " * (_TIME + _NUMBER + 4)
 _ARROWS: Final = {"from_charge_point": "→", "from_csms": "←"}
 _SENDERS: Final = {"from_charge_point": "the charge point", "from_csms": "the CSMS"}
 _WHO: Final = {"charge_point": "the charge point", "csms": "the CSMS", "proxy": "ocpptap"}
+_KINDS: Final = {
+    "part": "part of a frame",
+    "opaque": "bytes that are no frames",
+    "tail": "left over at the close",
+}
 _OPCODES: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
-_ERRORS: Final = (4, 5)
+_REPLIES: Final = {4: "CALLERROR", 5: "CALLRESULTERROR"}
+_CALLRESULT: Final = 3
 _CLOSE: Final = 8
+_PIECE: Final = 1_000
+"""Characters that `printable` takes whole."""
 _WHITE: Final = re.compile(r"\s*[\r\n]\s*")
 _STRING: Final = r'"(?:[^"\\]|\\.)*+"'
 _FRONT: Final = re.compile(
@@ -69,7 +77,7 @@ def _closing(header: dict[str, Any]) -> str:
     reason = f": {header['closed_reason']}" if header["closed_reason"] else ""
     code = f" · close code {header['close_code']}" if header["close_code"] else ""
     up, down = header["frames_from_charge_point"], header["frames_from_csms"]
-    counts = f"{up} frames from the charge point, {down} from the CSMS"
+    counts = f"{up} frames up, {down} down"
     return f"closed {last} · {who} first ({header['closed_how']}{reason}){code} · {counts}"
 
 
@@ -128,20 +136,19 @@ def _answer(row: Row, width: int) -> list[str]:
 
 
 def _message(row: Row, when: str, what: str, width: int) -> list[str]:
-    name = "" if row.answers else (row.action or _kind(row))
+    name = _REPLIES.get(row.message_type) or ("" if row.answers else row.action or _kind(row))
     begin = f"{when:>{_TIME}}  {row.frame_no:>{_NUMBER}} {what}{printable(name)}{' ' if name else ''}"
     end = "".join(f" ({word})" for word in _marks(row))
     return [(begin + _cut(row, width - len(begin) - len(end))).rstrip() + end, *_judged(row, width)]
 
 
 def _kind(row: Row) -> str:
+    """Of what has no action."""
     if row.kind != "frame":
-        return {"opaque": "bytes that are no frames", "tail": "left over at the close"}.get(
-            row.kind, "part of a frame"
-        )
-    if row.opcode == _CLOSE:
-        return "close"
-    if row.message_type or row.verdict == "unparseable":
+        return _KINDS.get(row.kind, row.kind)
+    if row.message_type:
+        return "CALLRESULT" if row.message_type == _CALLRESULT else "message"
+    if row.verdict == "unparseable":
         return ""
     return _OPCODES.get(row.opcode, f"frame with opcode {row.opcode}")
 
@@ -169,29 +176,35 @@ def _judged(row: Row, width: int) -> list[str]:
 
 
 def _cut(row: Row, room: int) -> str:
-    text = printable(_text(row)[: max(room, 1)])
-    if len(text) <= room and len(_text(row)) <= room and not _is_cut(row):
+    whole = _text(row)
+    text = _printable(whole[: max(room, 1)])
+    if len(whole) <= room >= len(text) and not _is_cut(row):
         return text
     size = f"… ({row.size} bytes)"
     return text[: max(room - len(size), 0)] + size
 
 
+def _printable(text: str) -> str:
+    """`printable` of a text of any length."""
+    return "".join(printable(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
+
+
 def _is_cut(row: Row) -> bool:
     """The store gave us less than there is."""
-    return bool(row.text) and len(row.text.encode()) < row.size and row.fragments == 1
+    return bool(row.text) and len(row.text.encode()) < row.size
 
 
 def _text(row: Row) -> str:
     """The payload alone where it is one, as it was written; of a close code and reason, else the first bytes."""
     if row.text:
         text = _WHITE.sub(" ", row.text)
-        front = _FRONT.match(text)
+        front = _FRONT.match(text) if row.message_type else None
         payload = text[front.end() :].rstrip() if front else text
         return payload.removesuffix("]").rstrip() if front and not _is_cut(row) else payload
     if row.opcode == _CLOSE and row.kind == "frame" and len(row.raw) >= 2:
         return f"{int.from_bytes(row.raw[:2], 'big')} {row.raw[2:].decode(errors='replace')}".rstrip()
-    if not row.size:
-        return ""
+    if row.redacted or not row.size:
+        return f"{row.size} bytes" if row.size else ""
     return f"{row.raw.hex()}{'…' if row.size > len(row.raw) else ''} ({row.size} bytes)"
 
 

@@ -24,7 +24,9 @@ _SIZE: Final = 4 << 20
 """Bytes of text that a page has at most."""
 _LEAST_CUT: Final = 500
 _MOST_ROWS: Final = 2_000
+_PAGES_AT_ONCE: Final = 200
 _SESSIONS_AT_ONCE: Final = 500
+_MOST: Final = 2**64 - 1
 
 _HEADER: Final = """
 SELECT connection_id, charge_point, source, journal, toString(at) AS opened, toString(connections.last_at) AS last,
@@ -44,15 +46,27 @@ SELECT frame_no, toString(found.at) AS at, direction, kind, opcode, found.fin = 
   if(readable, '', lower(hex(substring(said, 1, 32)))) AS raw
 FROM (
   SELECT * FROM all_frames
-  WHERE charge_point = {charge_point:String} AND source = {source:String}
-    AND connection_id = {connection:String} AND at >= {after_at:DateTime64(6, 'UTC')}
+  WHERE charge_point = {charge_point:String} AND source = {source:String} AND connection_id = {connection:String}
+    AND at >= {after_at:DateTime64(6, 'UTC')} AND at <= {last_at:DateTime64(6, 'UTC')}
     AND (at > {after_at:DateTime64(6, 'UTC')} OR frame_no > {after:UInt64})
-    AND at >= {since:DateTime64(6, 'UTC')} AND at <= {until:DateTime64(6, 'UTC')}
+    AND (at < {last_at:DateTime64(6, 'UTC')} OR frame_no <= {last:UInt64})
     AND (kind != 'tail' OR length(payload) > 0)
-  ORDER BY charge_point, at, connection_id, frame_no LIMIT {limit:UInt32}
 ) AS found ORDER BY found.at, frame_no
 """
-"""The inner order is the table's own, so that a page costs what it gives."""
+_PAGES: Final = """
+SELECT toString(found.at) AS at, frame_no
+FROM (
+  SELECT *, row_number() OVER (ORDER BY at, frame_no) AS place
+  FROM (
+    SELECT at, frame_no FROM all_frames
+    WHERE charge_point = {charge_point:String} AND source = {source:String} AND connection_id = {connection:String}
+      AND at >= {after_at:DateTime64(6, 'UTC')} AND at <= {until:DateTime64(6, 'UTC')}
+      AND (at > {after_at:DateTime64(6, 'UTC')} OR frame_no > {after:UInt64})
+    ORDER BY charge_point, at, connection_id, frame_no LIMIT {limit:UInt32}
+  )
+) AS found WHERE place % {page:UInt32} = 0 ORDER BY place
+"""
+"""The last row of each page. The inner order is the table's own: no more is read than is asked for."""
 _GAPS: Final = """
 SELECT toString(gaps.at) AS at, toString(until_at) AS until, kind, direction, bytes, reason FROM all_gaps AS gaps
 WHERE source = {source:String} AND journal = {journal:String}
@@ -178,8 +192,8 @@ def _timeline(store: Store, header: dict[str, Any], within: dict[str, str], look
     yield ""
 
 
-def _without(params: dict[str, str], name: str) -> dict[str, str]:
-    return {key: value for key, value in params.items() if key != name}
+def _without(params: dict[str, str], *names: str) -> dict[str, str]:
+    return {key: value for key, value in params.items() if key not in names}
 
 
 def _by_day(dated: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
@@ -193,14 +207,24 @@ def _by_day(dated: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
 
 
 def _frames(store: Store, which: dict[str, str], look: Look) -> Iterator[Row]:
-    limits = {"limit": str(look.page), "cut": str(look.cut)}
-    after_at, after, full = which["since"], "0", True
-    while full:
-        found = rows(store, _ROWS, **which, **limits, after_at=after_at, after=after)
+    for bounds in _pages(store, which, look):
+        found = rows(store, _ROWS, **_without(which, "since", "until"), **bounds, cut=str(look.cut))
         yield from map(_row, found)
-        full = len(found) == look.page
-        if full:
-            after_at, after = found[-1]["at"], str(found[-1]["frame_no"])
+
+
+def _pages(store: Store, which: dict[str, str], look: Look) -> Iterator[dict[str, str]]:
+    """Between which rows each page stands: after `after`, up to `last`."""
+    after_at, after, full = which["since"], "0", True
+    asked = {"page": str(look.page), "limit": str(look.page * _PAGES_AT_ONCE)}
+    while full:
+        params = _without(which, "since") | asked
+        found = rows(store, _PAGES, **params, after_at=after_at, after=after)
+        for end in found:
+            last_at, last = end["at"], str(end["frame_no"])
+            yield {"after_at": after_at, "after": after, "last_at": last_at, "last": last}
+            after_at, after = last_at, last
+        full = len(found) == _PAGES_AT_ONCE
+    yield {"after_at": after_at, "after": after, "last_at": which["until"], "last": str(_MOST)}
 
 
 def _row(found: dict[str, Any]) -> Row:

@@ -111,7 +111,8 @@ def _is_fragment(row: Row) -> bool:
 def _counted(row: Row, before: Row | None) -> Row:
     if before is None:
         return row
-    size = row.size if row.text else row.size + before.size  # the text is the whole message's
+    is_whole = row.message_type or row.verdict  # it was read: its text is the whole message's
+    size = row.size if is_whole else row.size + before.size
     return msgspec.structs.replace(row, fragments=before.fragments + 1, size=size)
 
 

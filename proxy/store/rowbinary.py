@@ -37,6 +37,8 @@ _REPEATING: Final = frozenset({"connection_id", "transaction_id", "header"})
 _PLACES: Final = frozenset({"evse_id", "connector_id"})
 _MANY: Final = frozenset({"connection_id", "charge_point", "header"})
 """A look-up of their own: together with others they would be more than are remembered."""
+_OF_A_MESSAGE: Final = ("told_at", "told_text", "transaction_id", "connection_id", "charge_point")
+"""All rows of a message share these; a table that ends with them has many rows a message (meter values)."""
 _WORTH_A_RUN: Final = 3
 """Columns: to make their tuple costs as much as two look-ups."""
 _AT_ONCE: Final = 256
@@ -105,7 +107,11 @@ def compile_encoder(columns: Mapping[str, str]) -> Encoder:
         run = list(group)
         worth_it = together and len(run) >= _WORTH_A_RUN
         pieces += [_run(run, scope)] if worth_it else [_alone(*column, scope) for column in run]
-    exec(_SOURCE.format(names=", ".join(names), pieces=", ".join(pieces), at_once=_AT_ONCE), scope)
+    once = ""
+    if tuple(columns)[-len(_OF_A_MESSAGE) :] == _OF_A_MESSAGE:
+        once, pieces = _once(names, pieces)
+    source = _SOURCE.format(names=", ".join(names), once=once, pieces=", ".join(pieces), at_once=_AT_ONCE)
+    exec(source, scope)
     encoder: Encoder = scope["encode"]
     return encoder
 
@@ -113,14 +119,31 @@ def compile_encoder(columns: Mapping[str, str]) -> Encoder:
 _SOURCE: Final = """
 def encode(rows):
     out = []
+    last = None
     for start in range(0, len(rows), {at_once}):
         part = []
         add = part.extend
         for {names}, in rows[start : start + {at_once}]:
+            {once}
             add(({pieces},))
         out.append(b"".join(part))
     return b"".join(out)
 """
+
+
+_ONCE: Final = """
+            this = ({names},)
+            if this != last:
+                last = this
+                same = b"".join(({pieces},))
+"""
+
+
+def _once(names: list[str], pieces: list[str]) -> tuple[str, list[str]]:
+    """What encodes the last columns where they differ from the row before's, and the pieces of a row then."""
+    count = len(_OF_A_MESSAGE)
+    once = _ONCE.format(names=", ".join(names[-count:]), pieces=", ".join(pieces[-count:]))
+    return once, [*pieces[:-count], "same"]
 
 
 def _repeats_with_others(column: str, kind: str) -> bool:

@@ -1,4 +1,5 @@
-"""`make bench-recorder`: what the recorder costs per frame of the stated mix, stage by stage and with its store.
+"""`make bench-recorder`: what the recorder costs per frame of the stated mix, stage by stage and with its store; what
+understanding costs per message.
 
 `python -m tests.bench.recorder [--quick] [--frames N] [--rounds N]`. A quick run keeps no evidence.
 """
@@ -18,7 +19,9 @@ from tests.bench.mix import Mix, Shape, write
 from tests.bench.recorder_store import BatchCost, Stored, batch_cost, embedded, stored
 from tests.bench.recorder_tables import NOTES, Figures, stillness, tables
 from tests.bench.stages import checkpoint_ms, left_out, sampled
-from tests.bench.stages_alone import Inputs, alone
+from tests.bench.stages_alone import alone
+from tests.bench.stages_inputs import Inputs
+from tests.bench.stages_messages import costs
 from tests.bench.unit import rounds, say, show
 from tests.evidence import keep
 
@@ -49,9 +52,12 @@ def main(arguments: list[str]) -> int:
         raw = {
             "stages": [asdict(one) for one in figures.stages.kept],
             "stored": [asdict(one) for one in figures.stored.kept],
+            "alone": [asdict(one) for one in figures.alone.kept],
+            "messages": [{name: asdict(cost) for name, cost in run.items()} for run in figures.messages.kept],
         }
         keep("recorder", "The recorder, per frame", "make bench-recorder", shown, notes, raw=raw)
-    return 0 if all(one.exact and not one.gaps for one in figures.stored.kept) else 1
+    exact = all(one.exact and not one.gaps for one in figures.stored.kept)
+    return 0 if exact and not any(one.failures for one in figures.stages.kept) else 1
 
 
 def _options(arguments: list[str]) -> Options:
@@ -73,10 +79,11 @@ def measure(options: Options, scratch: Path) -> Figures:
     with _journal(scratch, Shape(options.small)) as (data, mix_small):
         inputs = Inputs(data, mix_small.frames)
         each = rounds("each stage alone", options.rounds, lambda: alone(inputs))
+        kinds = rounds("each kind of message", options.rounds, costs)
         less = rounds("left out", options.rounds, lambda: left_out(data, mix_small.frames))
     densities = [] if options.quick else [_density(options, per_second, scratch) for per_second in DENSITIES]
     batches = _batches(inputs, scratch, 10 if options.quick else 1)
-    return Figures(mix, stages, each, less, checkpoint, lives, densities, batches)
+    return Figures(mix, stages, each, kinds, less, checkpoint, lives, densities, batches)
 
 
 @contextmanager
@@ -96,7 +103,7 @@ def _density(options: Options, per_second: int, scratch: Path) -> tuple[Mix, Sto
 
 
 def _batches(inputs: Inputs, scratch: Path, divided: int) -> list[tuple[int, BatchCost]]:
-    rows = [row for batch in inputs.batches for row in batch]
+    rows = [row for batch in inputs.batches["frames"] for row in batch]
     found = []
     with tempfile.TemporaryDirectory(dir=scratch) as data, embedded(Path(data)) as (store, pid):
         for size, times in BATCHES:

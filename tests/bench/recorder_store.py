@@ -19,7 +19,8 @@ from proxy.store.client import Role, Store, connect
 from tests.bench.mix import Mix
 from tests.recorder.process import RecorderProcess, ask
 
-PATIENCE_SECONDS: Final = 300.0
+PATIENCE_SECONDS: Final = 600.0
+"""Longer than the slowest life (thin traffic) takes on a busy machine."""
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 _LOOK_SECONDS: Final = 0.05
 _QUIET_SECONDS: Final = 1.0
@@ -33,9 +34,23 @@ _COUNTS: Final = (
 )
 
 
+_SIZES: Final = (
+    "SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts "
+    "WHERE active AND startsWith(table, 'all_') GROUP BY table ORDER BY table"
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the store holds of a table once its merges rest; bytes on disk, compressed, with its index."""
+
+    rows: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Stored:
-    """One recorder's life. CPU in µs per frame, memory in MiB at its highest."""
+    """One recorder's life. CPU in µs per frame, memory in MiB at its highest. `tables`: by name, rollups as well."""
 
     recorder: float
     inserter: float
@@ -48,6 +63,7 @@ class Stored:
     odd: int
     gaps: int
     findings: str
+    tables: dict[str, Kept]
 
     @property
     def exact(self) -> bool:
@@ -144,23 +160,23 @@ def stored(journal: Path, mix: Mix, data: Path) -> Stored:
     """One life over this journal (its files are linked, not copied) into a store of its own in `data`."""
     shutil.copytree(journal, data / "journal", copy_function=os.link)
     try:
-        with embedded(data) as (_, pid):
-            return _recorded(mix, data, pid)
+        with embedded(data) as (store, pid):
+            return _recorded(mix, data, store, pid)
     finally:
         shutil.rmtree(data)
 
 
-def _recorded(mix: Mix, data: Path, store: int) -> Stored:
+def _recorded(mix: Mix, data: Path, store: Store, pid: int) -> Stored:
     recorder = WatchedRecorder(data)
     try:
         recorder.wait_until_ready()
-        mine, theirs, began = cpu_seconds(recorder.pid), cpu_seconds(store), time.monotonic()
+        mine, theirs, began = cpu_seconds(recorder.pid), cpu_seconds(pid), time.monotonic()
         seconds = recorder.drain_watched() - mine
     except BaseException:
         recorder.kill()
         raise
-    wall, acknowledged = time.monotonic() - began, cpu_seconds(store) - theirs
-    settled = _settled(store) - theirs
+    wall, acknowledged = time.monotonic() - began, cpu_seconds(pid) - theirs
+    settled = _settled(pid) - theirs
     frame = 1e6 / mix.frames
     counts = [ask(data, sql).split("\t") for sql in _COUNTS]
     (count, unique, unparsed, others), (gaps,), (findings,) = counts
@@ -173,12 +189,19 @@ def _recorded(mix: Mix, data: Path, store: int) -> Stored:
         settled * frame,
         wall,
         recorder.mib,
-        peak_mib(store),
+        peak_mib(pid),
         int(count) - tails,
         sum(map(abs, wrong)),
         int(gaps),
         findings,
+        _sizes(store),
     )
+
+
+def _sizes(store: Store) -> dict[str, Kept]:
+    lines = store.query(_SIZES, {}, "TabSeparated").decode().splitlines()
+    found = (line.split("\t") for line in lines)
+    return {table.removeprefix("all_"): Kept(int(rows), int(size)) for table, rows, size in found}
 
 
 def _settled(pid: int) -> float:

@@ -6,7 +6,7 @@ A check on the sampled figures (stages.py): the caches are warmer here, and noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from proxy.ocpp.envelope import Call, decode
 from proxy.ocpp.facts import Fact, Where
 from proxy.ocpp.redaction import cleared
 from proxy.ocpp.versions import asked, payload_of, readings
-from proxy.pipeline.batch import SECOND, Batcher
+from proxy.pipeline.batch import Batcher
 from proxy.pipeline.books import Books
 from proxy.pipeline.ledger import WANTS, Ledger
 from proxy.pipeline.runner import Runner
@@ -27,12 +27,20 @@ from proxy.store.rowbinary import compile_encoder
 from proxy.tables import TABLES
 from proxy.wire.frames import FrameReader
 from tests.bench.stages import collecting_as_the_recorder
-from tests.bench.stages_inputs import READ_BYTES, Deaf, Heard, Inputs, conversing, version_of
+from tests.bench.stages_inputs import (
+    READ_BYTES,
+    Deaf,
+    Heard,
+    Inputs,
+    Step,
+    Works,
+    Written,
+    conversing,
+    each,
+    in_parts,
+    version_of,
+)
 from tests.recorder.journals import JOURNAL
-
-Work = Callable[[], None]
-Step = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Alone:
 
 def alone(inputs: Inputs) -> Alone:
     """Each once."""
-    found = {name: _measured(made(inputs)) / inputs.frames * 1e6 for name, made in _MADE.items()}
+    found = {name: measured(made(inputs)) / inputs.frames * 1e6 for name, made in _MADE.items()}
     return Alone(found, inputs.frames, len(inputs.texts))
 
 
@@ -77,34 +85,29 @@ def together(runs: Sequence[Alone], how: Callable[[Iterable[float]], float]) -> 
     return Alone(found, runs[0].frames, runs[0].messages)
 
 
-def _measured(work: Work) -> float:
+def measured(works: Works) -> float:
     """CPU seconds."""
+    seconds = 0
     with collecting_as_the_recorder():
-        began = time.thread_time()
-        work()
-        return time.thread_time() - began
-
-
-def each(steps: list[Step]) -> Work:
-    def work() -> None:
-        for function, arguments in steps:
-            function(*arguments)
-
-    return work
+        for work in works:
+            began = time.thread_time_ns()
+            work()
+            seconds += time.thread_time_ns() - began
+    return seconds / 1e9
 
 
 # steps of one message
 
 
 def correlated(correlator: Correlator, one: Heard) -> Step:
-    where = one.where
-    if isinstance(one.message, Call):
-        return correlator.call, (one.direction, one.message, where.at, where.clock, where.frame_no)
-    return correlator.reply, (one.direction, one.message, where.clock)
+    message, where = one.decoded(), one.where
+    if isinstance(message, Call):
+        return correlator.call, (one.direction, message, where.at, where.clock, where.frame_no)
+    return correlator.reply, (one.direction, message, where.clock)
 
 
 def validated(one: Heard) -> Step:
-    judge, message, call = judging(one.version), one.message, one.call
+    judge, message, call = judging(one.version), one.decoded(), one.call
     if isinstance(message, Call):
         return judge.call, (one.direction, message.action, message.payload, message.message_id)
     assert call is not None
@@ -112,15 +115,16 @@ def validated(one: Heard) -> Step:
 
 
 def redacted(one: Heard) -> Step:
-    if isinstance(one.message, Call):
-        return cleared, (one.message, one.text, one.message.action)
+    message = one.decoded()
+    if isinstance(message, Call):
+        return cleared, (message, one.text, message.action)
     assert one.call is not None
-    return cleared, (one.message, one.text, one.call.action, one.call.text)
+    return cleared, (message, one.text, one.call.action, one.call.text)
 
 
 def read(one: Heard) -> list[Step]:
     """What the version's table says; a message that nobody reads is no step."""
-    message, call = one.message, one.call
+    message, call = one.decoded(), one.call
     if isinstance(message, Call):
         reading = readings(one.version)[one.direction].get(message.action)
         return (
@@ -140,120 +144,112 @@ def _answered(reader: Callable[..., Any], where: Where, call: bytes, payload: An
 # stages
 
 
-def _prepared_read(inputs: Inputs) -> Work:
+def _read(inputs: Inputs) -> Works:
     def work() -> None:
         journal = MergedJournal(RealFileSystem(), str(inputs.data / "journal"))
         while journal.poll(READ_BYTES):
             pass
         journal.close()
 
-    return work
+    yield work
 
 
-def _prepared_frames(inputs: Inputs) -> Work:
+def _frames(inputs: Inputs) -> Works:
     lanes = {(chunk[0], chunk[1]): FrameReader(chunk[1]) for chunk in inputs.chunks}
-    return each([(lanes[chunk[0], chunk[1]].feed, (chunk[3], chunk[2])) for chunk in inputs.chunks])
+    for part in in_parts(inputs.chunks):
+        yield each([(lanes[chunk[0], chunk[1]].feed, (chunk[3], chunk[2])) for chunk in part])
 
 
-def _prepared_envelope(inputs: Inputs) -> Work:
-    texts = [text[2] for text in inputs.texts]
-
-    def work() -> None:
-        for text in texts:
-            decode(text)
-
-    return work
+def _envelope(inputs: Inputs) -> Works:
+    for part in in_parts(inputs.texts):
+        yield each([(decode, (text[2],)) for text in part])
 
 
-def _prepared_correlate(inputs: Inputs) -> Work:
-    correlators = {text[0]: Correlator(asked(version_of(text[0]))) for text in inputs.texts}
-    whose = [correlators[text[0]] for text in inputs.texts]
-    return each([correlated(correlator, one) for correlator, one in zip(whose, inputs.heard, strict=True)])
+def _correlate(inputs: Inputs) -> Works:
+    known = {text[0]: Correlator(asked(version_of(text[0]))) for text in inputs.texts}
+    for part in in_parts(inputs.heard):
+        yield each([correlated(known[one.connection], one) for one in part])
 
 
-def _prepared_validate(inputs: Inputs) -> Work:
-    return each(list(map(validated, inputs.heard)))
+def _validate(inputs: Inputs) -> Works:
+    for part in in_parts(inputs.heard):
+        yield each([validated(one) for one in part])
 
 
-def _prepared_redact(inputs: Inputs) -> Work:
-    return each(list(map(redacted, inputs.heard)))
+def _redact(inputs: Inputs) -> Works:
+    for part in in_parts(inputs.heard):
+        yield each([redacted(one) for one in part])
 
 
-def _prepared_readers(inputs: Inputs) -> Work:
-    return each([step for one in inputs.heard for step in read(one)])
+def _readers(inputs: Inputs) -> Works:
+    for part in in_parts(inputs.heard):
+        yield each([step for one in part for step in read(one)])
 
 
-def _seconds(facts: Iterable[Fact], batcher: Batcher) -> Iterator[Step | Fact]:
-    """The facts, and before the first of each second the step that begins its batch."""
-    second = -1
-    for fact in facts:
-        if fact.clock // SECOND != second:
-            second = fact.clock // SECOND
-            yield batcher.begin, (1, fact.clock)
-        yield fact
+def _conversation(inputs: Inputs) -> Works:
+    return conversing(inputs.texts, Deaf())
 
 
-def _for_tables(inputs: Inputs, *kinds: type[Fact]) -> list[Fact]:
-    return [fact for fact in inputs.said if isinstance(fact, Fact) and type(fact) in kinds]
+def _facts(inputs: Inputs, batcher: Batcher, kinds: Collection[type[Fact]]) -> Iterator[list[Fact]]:
+    """Those that a table wants, a part at a time; the batch in hand is of their second."""
+    written = Written()
+    for work in conversing(inputs.texts, written):
+        work()
+        found = [one for one in written.taken() if isinstance(one, Fact) and type(one) in kinds]
+        if found and batcher.enters(1, found[0].clock):
+            batcher.begin(1, found[0].clock)
+            batcher.ready.clear()
+        yield found
 
 
-def _prepared_books(inputs: Inputs) -> Work:
+def _books(inputs: Inputs) -> Works:
     batcher = Batcher()
     books = Books(batcher, JOURNAL.hex())
-    found = _seconds(_for_tables(inputs, *Books.WANTS), batcher)
-    return each([(books.fact, (one,)) if isinstance(one, Fact) else one for one in found])
+    for facts in _facts(inputs, batcher, frozenset(Books.WANTS)):
+        yield each([(books.fact, (fact,)) for fact in facts])
 
 
-def _prepared_ledger(inputs: Inputs) -> Work:
+def _ledger(inputs: Inputs) -> Works:
     ledger = Ledger()
-    return each([(ledger.fact, (fact,)) for fact in _for_tables(inputs, *WANTS)])
+    for facts in _facts(inputs, Batcher(), frozenset(WANTS)):
+        yield each([(ledger.fact, (fact,)) for fact in facts])
 
 
-def _prepared_ledger_rows(inputs: Inputs) -> Work:
+def _ledger_rows(inputs: Inputs) -> Works:
     """The rows that the ledger asks for, written down; those of one transaction and batch become one."""
     batcher, ledger = Batcher(), Ledger()
     books = Books(batcher, JOURNAL.hex())
-    steps: list[Step] = []
-    for one in _seconds(_for_tables(inputs, *WANTS), batcher):
-        if isinstance(one, Fact):
-            steps += [(books.transaction, (row,)) for row in ledger.fact(one)]
-        else:
-            steps.append(one)
-    return each(steps)
+    for facts in _facts(inputs, batcher, frozenset(WANTS)):
+        yield each([(books.transaction, (row,)) for fact in facts for row in ledger.fact(fact)])
 
 
-def _prepared_analyzers(inputs: Inputs) -> Work:
+def _analyzers(inputs: Inputs) -> Works:
     """Without the pings, which only say that a charge point is alive."""
-    runner = Runner(analyzers({}))
-
-    def work() -> None:
-        for said in inputs.said:
-            if isinstance(said, Fact):
-                runner.fact(said)
-            else:
-                runner.alive(*said)
-
-    return work
+    runner, written = Runner(analyzers({})), Written()
+    for work in conversing(inputs.texts, written):
+        work()
+        said = written.taken()
+        yield each([(runner.fact, (one,)) if isinstance(one, Fact) else (runner.alive, one) for one in said])
 
 
-def _prepared_insert(inputs: Inputs) -> Work:
-    encoders = {table: compile_encoder(TABLES[table]) for table in inputs.batches}
-    return each([(encoders[table], (rows,)) for table, found in inputs.batches.items() for rows in found])
+def _insert(inputs: Inputs) -> Works:
+    for table, found in inputs.batches.items():
+        yield each([(compile_encoder(TABLES[table]), (rows,)) for rows in found])
 
 
-_MADE: Final[dict[str, Callable[[Inputs], Work]]] = {
-    "read": _prepared_read,
-    "frames": _prepared_frames,
-    "envelope": _prepared_envelope,
-    "correlate": _prepared_correlate,
-    "validate": _prepared_validate,
-    "redact": _prepared_redact,
-    "readers": _prepared_readers,
-    "conversation": lambda inputs: conversing(inputs.texts, Deaf()),
-    "books": _prepared_books,
-    "ledger": _prepared_ledger,
-    "ledger's rows": _prepared_ledger_rows,
-    "analyzers": _prepared_analyzers,
-    "insert": _prepared_insert,
+_MADE: Final[dict[str, Callable[[Inputs], Works]]] = {
+    "read": _read,
+    "frames": _frames,
+    "envelope": _envelope,
+    "correlate": _correlate,
+    "validate": _validate,
+    "redact": _redact,
+    "readers": _readers,
+    "conversation": _conversation,
+    "books": _books,
+    "ledger": _ledger,
+    "ledger's rows": _ledger_rows,
+    "analyzers": _analyzers,
+    "insert": _insert,
 }
 """Whatever changes by being used is made anew for each run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,10 @@ import jsonschema_rs
 import ocpp
 import pytest
 
+from proxy.tables import FRAME_KINDS, TABLES, VERDICTS
 from tests.bench.mix import PING_SHARE, SPLIT_SHARE, Mix, Shape, Traffic, write
-from tests.bench.payloads import SHARES, V16, V20, Station
-from tests.bench.stages import STAGES, Does, KeepingSink, left_out, record, recorder_over, sampled
-from tests.bench.stages_alone import Inputs, alone
+from tests.bench.payloads import REPORT_SAMPLES, SHARES, V16, V20, Station
+from tests.bench.stages import KeepingSink, record, recorder_over
 from tests.bench.unit import TEXT, Rounds
 from tests.recorder.journals import CP, CSMS
 
@@ -62,12 +63,30 @@ def test_the_recorder_finds_every_frame_and_nothing_odd(written: tuple[Path, Mix
         runner = recorder.pipeline.understanding.runner
         assert runner is not None
         assert not runner.counts.opened
+        assert not runner.counts.failures
         assert not recorder.pipeline.batcher.tally.gaps
-    rows = [row for batch in sink.batches for row in batch]
-    kinds = [row[7] for row in rows]
-    assert kinds.count(1) == mix.frames
-    assert kinds.count(4) == 2 * SHAPE.charge_points == len(rows) - mix.frames
-    assert {row[13] for row in rows} == {0}  # verdict: none is unparseable
+    kinds, verdicts = (column(sink, name) for name in ("kind", "verdict"))
+    assert kinds.count(FRAME_KINDS["frame"]) == mix.frames
+    assert kinds.count(FRAME_KINDS["tail"]) == 2 * SHAPE.charge_points == len(kinds) - mix.frames
+    silent = mix.pings + 2 * SHAPE.charge_points
+    assert Counter(verdicts) == {VERDICTS["ok"]: mix.frames - mix.pings, VERDICTS[""]: silent}
+
+
+def test_every_report_is_six_rows_and_nothing_is_masked(written: tuple[Path, Mix]) -> None:
+    data, mix = written
+    sink = KeepingSink()
+    with recorder_over(data, sink) as recorder:
+        record(recorder)
+    assert (
+        sink.rows["meter_values"] >= REPORT_SAMPLES * mix.reports
+    )  # a start and a stop tell the register as well
+    assert set(column(sink, "redacted")) == {0}
+
+
+def column(sink: KeepingSink, name: str) -> list[Any]:
+    """Of all rows of `frames`."""
+    place = list(TABLES["frames"]).index(name)
+    return [row[place] for batch in sink.batches["frames"] for row in batch]
 
 
 def messages() -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
@@ -95,31 +114,6 @@ def test_both_versions_speak_and_both_ends_do() -> None:
     traffic = Traffic(Mix(SHAPE))
     seen = {(number % 2, direction) for number, direction, _ in traffic.frames()}
     assert seen == {(0, CP), (0, CSMS), (1, CP), (1, CSMS)}
-
-
-def test_the_parts_of_a_sampled_run_add_up(written: tuple[Path, Mix]) -> None:
-    data, mix = written
-    one = sampled(data, mix.frames)
-    assert set(one.stages) == set(STAGES)
-    assert sum(one.stages.values()) == pytest.approx(one.total)
-    assert one.stages["frames"] > 0
-    assert (one.frames, one.gaps, one.findings) == (mix.frames, 0, 0)
-
-
-def test_each_stage_can_run_alone(written: tuple[Path, Mix]) -> None:
-    data, mix = written
-    found = alone(Inputs(data, mix.frames))
-    assert set(found) == {"read", "frames", "envelope", "correlate", "facts", "analyzers", "insert"}
-
-
-def test_what_is_left_out_is_left_out(written: tuple[Path, Mix]) -> None:
-    data, mix = written
-    assert set(left_out(data, mix.frames)) == set(Does)
-    with recorder_over(data, does=Does.NO_ANALYZERS) as recorder:
-        assert recorder.pipeline.understanding.runner is not None
-        assert recorder.pipeline.understanding.runner.analyzers == ()
-    with recorder_over(data, does=Does.FRAMES_ONLY) as recorder:
-        assert recorder.pipeline.understanding.safe
 
 
 def test_the_yardstick_is_a_meter_values_of_750_bytes() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.ocpp.facts import UNTOLD, Moment, Place
@@ -385,7 +385,6 @@ STEPS = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(STEPS, max_size=40), st.integers(0, 40))
 def test_cut_anywhere_it_goes_on_the_same(steps: list[Any], cut: int) -> None:
     whole, parts = Registers(), Registers()

@@ -166,7 +166,13 @@ WRONG_KIND: Final = (
                 violation("timestamp", "/chargingSchedule/startSchedule"),
             ),
         ),
-        (fact(facts.CompositeScheduleTold, place=FIRST, status="Accepted"),),
+        (
+            fact(
+                facts.CompositeScheduleTold,
+                place=FIRST,
+                schedule=facts.Profile(unit="A", start=Moment(None, "0"), periods=((0, 16.0, None),)),
+            ),
+        ),
     ),
     Quirk(
         33,
@@ -294,7 +300,13 @@ WRONG_KIND: Final = (
                 violation("enum", "/chargingSchedule/chargingRateUnit"),
             ),
         ),
-        (fact(facts.CompositeScheduleTold, place=FIRST, status="Accepted"),),
+        (
+            fact(
+                facts.CompositeScheduleTold,
+                place=FIRST,
+                schedule=facts.Profile(unit="W", periods=((0, 11000.0, None),)),
+            ),
+        ),
     ),
     Quirk(
         37,

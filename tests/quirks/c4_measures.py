@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from proxy.ocpp import facts
 from proxy.ocpp.facts import Moment, Place
+from proxy.ocpp.meter import Signature
 from tests.quirks.model import CP, CSMS, Quirk, answers, calls, fact, line, violation
 from tests.quirks.ordinary import (
     BEATEN,
@@ -223,7 +224,13 @@ SIGNATURES: Final = (
             ),
             answers(CSMS, "m"),
         ),
-        (sampled(17250.0, place=Place(1, None)),),
+        (
+            sampled(
+                17250.0,
+                place=Place(1, None),
+                signature=(Signature(encoding="OCMF", public_key="b2N0", size=12),),
+            ),
+        ),
         (),
         (line("2.0.1"),),
     ),

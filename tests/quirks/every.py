@@ -30,8 +30,8 @@ NUMBERS: Final = range(1, 82)
 
 NO_TRAFFIC: Final[dict[int, str]] = {
     18: "TLS versions, ciphers and certificate chains are the listener's and the dial's: tests/relay/test_tls.py.",
-    23: "Leaks on reconnect show in hours of churn, not in bytes: tests/faults/test_load.py, `make faults`.",
-    24: "500 lines at once are load, not a message: tests/bench, tests/faults/test_load.py.",
+    23: "Leaks on reconnect show in churn, not in bytes: tests/faults/test_load.py lets whole fleets come back.",
+    24: "500 lines at once are load, not a message: tests/faults/test_load.py, `make bench`.",
     66: "A rigid test tool: the relay adds nothing, which test_relay.py proves for every fixture here.",
 }
 """Number -> why no fixture, and what holds instead."""

@@ -199,7 +199,8 @@ def sends(who: Direction, data: bytes, *judged: Judged) -> Said:
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """A fact of this kind with these fields; `values`, `told` and `measurands` of a MeterSampled are its samples'."""
+    """A fact of this kind with these fields; of a MeterSampled, `values`, `as_told`,
+    `signature` and the words of a kind (`unit`, `phase`, ...) are those of its samples."""
 
     kind: type[Fact]
     fields: Mapping[str, Any]

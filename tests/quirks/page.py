@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -13,10 +13,21 @@ import msgspec
 from proxy.ocpp.facts import UNTOLD, Moment, Named, Place
 from tests.quirks.every import CHAPTERS, NO_TRAFFIC, QUIRKS
 from tests.quirks.model import Expected, Quirk
+from tests.quirks.ordinary import BOOTED, FIRST, TAG
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "QUIRKS.md"
 MOST: Final = 40
 """Characters shown of a value."""
+USUAL: Final = (
+    ("place", FIRST),
+    ("who", Named(TAG)),
+    ("status", "Accepted"),
+    ("reason", "Local"),
+    ("source", "StartTransaction"),
+    ("source", "MeterValues"),
+    ("transaction_id", ""),
+)
+"""Not shown: it is the same nearly everywhere."""
 
 INTRODUCTION: Final = f"""# Quirks
 
@@ -34,7 +45,8 @@ For every one of them these hold, and are tested:
 
 A quirk is no finding: whether something is wrong with a charge point is for the analyzers to say. A verdict is of the
 message alone ([CONFORMANCE.md](CONFORMANCE.md)); `ok` stands for all frames that are not named. Facts that every
-message makes (CallSent, CallAnswered and their like) are left out, also fields that do not matter here."""
+message makes (CallSent, CallAnswered and their like) are left out, so are fields that do not matter here, and what is
+usual: connector 1, the one id token, Accepted, Local."""
 
 
 def page() -> str:
@@ -68,23 +80,37 @@ def _row(quirk: Quirk) -> str:
 def _verdicts(quirk: Quirk) -> str:
     said = [judged for judged in quirk.verdicts if judged.verdict not in ("", "ok")]
     words = [" ".join(filter(None, (one.verdict, one.rule, one.pointer))) for one in said]
+    if not quirk.verdicts:
+        return ""  # nothing was said
     judged = any(one.verdict == "ok" for one in quirk.verdicts)
     return "; ".join(dict.fromkeys(words)) or ("ok" if judged else "not judged")
 
 
-def _facts(facts: Iterable[Expected]) -> Iterator[str]:
+def _facts(facts: Sequence[Expected]) -> Iterator[str]:
     """Alike ones are counted, and so are many of a kind."""
-    for kind, alike in groupby(facts, key=lambda one: one.kind.__name__):
-        told = [_fields(one.fields) for one in alike]
-        if len(told) > 4 or len(set(told)) == 1:
-            fields = told[0] if len(set(told)) == 1 else ""
-            yield f"{kind}{fields}" + (f" ×{len(told)}" if len(told) > 1 else "")
+    for kind, alike in groupby(_named(facts), key=lambda one: one[0]):
+        told = [fields for _, fields in alike]
+        same = len(set(told)) == 1
+        if same or len(told) > 4:
+            yield kind + (told[0] if same else "") + (f" x {len(told)}" if len(told) > 1 else "")
         else:
-            yield from (f"{kind}{fields}" for fields in told)
+            yield from (kind + fields for fields in told)
+
+
+def _named(facts: Sequence[Expected]) -> Iterator[tuple[str, str]]:
+    """Name and fields; the two facts of an ordinary boot have one name."""
+    rest = list(facts)
+    while rest:
+        if tuple(rest[:2]) == BOOTED:
+            yield "an ordinary boot", ""
+            del rest[:2]
+        else:
+            one = rest.pop(0)
+            yield one.kind.__name__, _fields(one.fields)
 
 
 def _fields(fields: Mapping[str, Any]) -> str:
-    told = [f"{name} {_value(value)}" for name, value in fields.items()]
+    told = [f"{name} {_value(value)}" for name, value in fields.items() if (name, value) not in USUAL]
     return f" ({', '.join(told)})" if told else ""
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from analyzers import ALL
 from proxy.heads.connection import Closed, Flow, Opened, Refused
 from proxy.names import Direction
@@ -239,6 +237,8 @@ def _field(heard: Fact, name: str) -> Any:
             return tuple(sample.value for sample in heard.samples)
         if name == "as_told":
             return tuple(sample.told for sample in heard.samples)
+        if name == "signature":
+            return tuple(sample.signature for sample in heard.samples)
         if name in ("measurand", "phase", "unit", "context", "location"):
             return tuple(getattr(sample.kind, name) for sample in heard.samples)
     return getattr(heard, name)
@@ -246,9 +246,3 @@ def _field(heard: Fact, name: str) -> Any:
 
 def columns(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: row[name] for name in names}
-
-
-def described(heard: Fact) -> str:
-    """For a failing test: kind and what is not a default."""
-    told = msgspec.structs.asdict(heard)
-    return f"{type(heard).__name__} {told}"

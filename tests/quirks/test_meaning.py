@@ -15,15 +15,15 @@ from tests.quirks.model import (
     CSMS,
     NOON,
     OK,
-    UNJUDGED,
-    Passes,
     Quirk,
     Refuses,
     Said,
     answers,
     calls,
+    fact,
     line,
 )
+from tests.quirks.ordinary import BEATEN, BOOTED, beats, moment
 from tests.quirks.playing import Player, as_expected, columns, played
 
 EACH = pytest.mark.parametrize("quirk", QUIRKS, ids=name)
@@ -115,10 +115,14 @@ def test_no_two_fixtures_have_one_name() -> None:
     assert len({(quirk.number, quirk.title) for quirk in QUIRKS}) == len(QUIRKS)
 
 
-def test_the_player_can_fail() -> None:
-    """The judge of all fixtures is itself judged: a wrong verdict, fact or row is seen."""
+def test_the_judge_of_all_fixtures_is_itself_judged() -> None:
+    """A fixture that expects something else is found out."""
     player = Player([line()])
-    player.step(calls(CP, "a", "Heartbeat", judged=UNJUDGED))
+    for step in beats():
+        player.step(step)
     player.finish()
-    assert player.judged(0, CP) == [OK]
-    assert isinstance(line().relay, Passes)
+    assert (player.judged(0, CP), player.judged(0, CSMS)) == ([OK], [OK])
+    (heard,) = player.facts
+    assert as_expected(heard, BEATEN) == ""
+    assert as_expected(heard, BOOTED[0]) != ""
+    assert as_expected(heard, fact(facts.HeartbeatSeen, told=moment(1))) != ""

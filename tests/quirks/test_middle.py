@@ -23,8 +23,8 @@ from proxy.pipeline.pipeline import Pipeline
 from proxy.pipeline.understanding import Understanding
 from tests.pipeline.frames import frame
 from tests.pipeline.tape import BEGIN, JOURNAL, SECOND, Result
-from tests.quirks.model import CP, CSMS, switching
-from tests.quirks.playing import Listening
+from tests.quirks.model import CP, CSMS, NOON, answers, calls, line, switching
+from tests.quirks.playing import Listening, Player
 from tests.simulator.conversations import VERSIONS, recording
 
 NAME: Final = connection_id(JOURNAL, 1, 0, 1, 1)
@@ -39,6 +39,11 @@ OF_A_CAPTURE: Final = (
     facts.LifeSeen,
 )
 """What only says that something was not seen, or that it was."""
+
+
+@cache
+def on_the_wire(version: str) -> tuple[bytes, ...]:
+    return tuple(frame(one.text, mask=one.direction is CP) for one in recording(version))
 
 
 class Heard:
@@ -59,8 +64,7 @@ class Heard:
         self._until(said[cut].seconds if cut < len(said) else 0.0)
         if cut == 0:
             self.pipeline.opened(1, opened)
-        for number, one in enumerate(said):
-            data = frame(one.text, mask=one.direction is CP)
+        for number, (one, data) in enumerate(zip(said, on_the_wire(version), strict=True)):
             if number >= cut:
                 self._until(one.seconds)
                 self.pipeline.data(1, one.direction, offsets[one.direction], data)
@@ -108,8 +112,19 @@ def heard(version: str, knows: bool) -> tuple[Heard, ...]:
     return tuple(Heard(version, cut, knows=knows) for cut in range(1, len(recording(version))))
 
 
-@KNOWING
-@EACH
+GUESSED: Final = pytest.mark.xfail(
+    strict=True,
+    reason="a nameless 2.1 is taken for 2.0.1, whose schema refuses what 2.1 added (versions.spoken)",
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "knows"),
+    [
+        *((version, True) for version in VERSIONS),
+        *(pytest.param(version, False, marks=[GUESSED] * (version == "2.1")) for version in VERSIONS),
+    ],
+)
 def test_the_rest_says_nothing_that_the_whole_does_not(version: str, knows: bool) -> None:
     truth = set(whole(version).statements)
     for cut, rest in enumerate(heard(version, knows), 1):
@@ -167,3 +182,16 @@ def test_an_answer_to_an_unseen_call_is_an_orphan_and_is_not_judged(version: str
         assert len(orphans) == said[cut].text.startswith(b"[3")
         first = rest.result.frames[0]
         assert first["verdict"] == 0 or not orphans
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what a nameless line was taken for first is final (Conversation._call)"
+)
+def test_a_nameless_line_may_speak_2_1_though_its_first_message_is_of_2_0_1_too() -> None:
+    player = Player([line("", speaks="2.1")])
+    status = {"timestamp": NOON, "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+    player.step(calls(CP, "1", "StatusNotification", status))
+    player.step(calls(CP, "2", "NotifyPriorityCharging", {"transactionId": "T7", "activated": True}))
+    player.step(answers(CSMS, "2"))
+    assert [type(one) for one in player.facts] == [facts.StatusChanged, facts.PriorityChargingChanged]
+    assert player.of(facts.ConformanceBroken) == []

@@ -67,7 +67,7 @@ def values(kind: str) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_compiled_encoder_says_what_the_plain_one_says(table: str, data: st.DataObject) -> None:
     kinds = TABLES[table].values()
-    rows = data.draw(st.lists(st.tuples(*map(values, kinds)), max_size=3))
+    rows = [row for row in data.draw(st.lists(st.tuples(*map(values, kinds)), max_size=3)) for _ in range(2)]
     expected = b"".join(plain(kind, value) for row in rows for kind, value in zip(kinds, row, strict=True))
     assert compile_encoder(TABLES[table])(rows) == expected
 
@@ -88,6 +88,25 @@ def test_words_stay_few_and_short() -> None:
     assert words["x" * 1_000_000] == string("x" * 1_000_000)
     assert len(words) <= 8192
     assert max(map(len, words.values())) <= 256
+
+
+def test_a_row_like_the_one_before_and_one_that_is_not() -> None:
+    """Meter values end with columns that are encoded once for all rows of a message."""
+    columns = TABLES["meter_values"]
+    blank: dict[str, Any] = {
+        column: None if kind.startswith("Nullable") else "" for column, kind in columns.items()
+    }
+    blank |= {
+        column: 0 for column, kind in columns.items() if kind.partition("(")[0] in (*WIDTHS, "DateTime64")
+    }
+    told = [(1, "a"), (1, "a"), (2, "a"), (2, "b"), (1, "a"), (None, "a")]
+    rows = [
+        tuple((blank | {"told_at": at, "charge_point": who}).values()) for at, who in told for _ in range(99)
+    ]
+    expected = b"".join(
+        plain(kind, value) for row in rows for kind, value in zip(columns.values(), row, strict=True)
+    )
+    assert compile_encoder(columns)(rows) == expected
 
 
 def test_unknown_type_is_an_error() -> None:
