@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.forensics.find import iso
-from proxy.forensics.timeline import Event, Exchange, Pings, Row, Said
+from proxy.forensics.timeline import Event, Pings, Row, Said
 from proxy.log import printable
 
 NARROWEST: Final = 60
