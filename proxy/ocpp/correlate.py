@@ -83,87 +83,80 @@ class CorrelatorState(msgspec.Struct, frozen=True):
     answered: list[tuple[Direction, str, str]]
 
 
+class _Side:
+    """The calls of one direction. `kept`: bytes of text that wait with them."""
+
+    __slots__ = ("answered", "kept", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}
+        self.answered: dict[str, str] = {}
+        self.kept = 0
+
+
 class Correlator:
     """Joins calls and replies of one connection. `asked`: the actions whose CALL is read again at its answer."""
 
+    __slots__ = ("_sides", "asked")
+
     def __init__(self, asked: Collection[str] = ()) -> None:
         self.asked = asked
-        self._waiting: dict[Direction, dict[str, Waiting]] = {direction: {} for direction in DIRECTIONS}
-        self._answered: dict[Direction, dict[str, str]] = {direction: {} for direction in DIRECTIONS}
-        self._kept: dict[Direction, int] = dict.fromkeys(DIRECTIONS, 0)
+        self._sides = {direction: _Side() for direction in DIRECTIONS}
 
     @property
     def waiting(self) -> int:
         """Calls of both directions without an answer."""
-        return sum(map(len, self._waiting.values()))
+        return sum(len(side.waiting) for side in self._sides.values())
 
     def call(
         self, direction: Direction, call: Call, at: int, clock: int, frame_no: int
     ) -> Sequence[Unanswered]:
         """`call` waits from now on; the calls that are given up for it."""
-        waiting = self._waiting[direction]
+        side, message_id, text = self._sides[direction], call.message_id, call.text
         given_up: Sequence[Unanswered] = ()
-        if call.message_id in waiting:
-            given_up = (self._give_up(direction, call.message_id, "message id used again", clock),)
-        elif len(waiting) >= MAX_WAITING:
-            given_up = (self._give_up(direction, next(iter(waiting)), "too many waiting", clock),)
-        text = self._text_to_keep(direction, call)
-        self._kept[direction] += len(text)
-        waiting[call.message_id] = Waiting(direction, call.message_id, call.action, text, at, clock, frame_no)
+        if message_id in side.waiting:
+            given_up = (_give_up(side, message_id, "message id used again", clock),)
+        elif len(side.waiting) >= MAX_WAITING:
+            given_up = (_give_up(side, next(iter(side.waiting)), "too many waiting", clock),)
+        if call.action not in self.asked or len(text) > MAX_TEXT or side.kept + len(text) > MAX_TEXT_WAITING:
+            text = b""
+        side.kept += len(text)
+        side.waiting[message_id] = Waiting(direction, message_id, call.action, text, at, clock, frame_no)
         return given_up
-
-    def _text_to_keep(self, direction: Direction, call: Call) -> bytes:
-        wanted = call.action in self.asked and len(call.text) <= MAX_TEXT
-        return call.text if wanted and self._kept[direction] + len(call.text) <= MAX_TEXT_WAITING else b""
-
-    def _give_up(self, direction: Direction, message_id: str, reason: str, clock: int) -> Unanswered:
-        call = self._take(direction, message_id)
-        return Unanswered(call, reason, max(0, clock - call.clock))
-
-    def _take(self, direction: Direction, message_id: str) -> Waiting:
-        call = self._waiting[direction].pop(message_id)
-        self._kept[direction] -= len(call.text)
-        return call
 
     def reply(self, direction: Direction, reply: Reply, clock: int) -> Verdict:
         """What `reply`, sent by `direction`, belongs to."""
-        asker = direction.other
-        if not isinstance(reply, CallResultError) and reply.message_id in self._waiting[asker]:
-            call = self._take(asker, reply.message_id)
-            self._remember(asker, call)
+        side, message_id = self._sides[direction.other], reply.message_id
+        if message_id in side.waiting and not isinstance(reply, CallResultError):
+            call = _take(side, message_id)
+            _remember(side, call)
             return Answer(call, max(0, clock - call.clock))
         return self._without_call(direction, reply)
 
     def _without_call(self, direction: Direction, reply: Reply) -> Verdict:
         asker = direction.other
-        own, others = self._answered[direction], self._answered[asker]
+        own, others = self._sides[direction].answered, self._sides[asker].answered
         if not isinstance(reply, CallResult) and reply.message_id in own:
             return Objection(direction, own[reply.message_id])
         if not isinstance(reply, CallResultError) and reply.message_id in others:
             return Duplicate(asker, others[reply.message_id])
         return Orphan(direction if isinstance(reply, CallResultError) else asker)
 
-    def _remember(self, direction: Direction, call: Waiting) -> None:
-        answered = self._answered[direction]
-        answered.pop(call.message_id, None)
-        if len(answered) >= MAX_ANSWERED:
-            del answered[next(iter(answered))]
-        answered[call.message_id] = call.action
-
     def close(self, clock: int) -> list[Unanswered]:
         """The connection ended: whatever waits is unanswered, in the order it was sent."""
-        left = [call for waiting in self._waiting.values() for call in waiting.values()]
+        left = [call for side in self._sides.values() for call in side.waiting.values()]
         left.sort(key=lambda call: call.frame_no)
-        self._waiting = {direction: {} for direction in DIRECTIONS}
-        self._kept = dict.fromkeys(DIRECTIONS, 0)
+        for side in self._sides.values():
+            side.waiting = {}
+            side.kept = 0
         return [Unanswered(call, "connection closed", max(0, clock - call.clock)) for call in left]
 
     def snapshot(self) -> CorrelatorState:
-        waiting = [call for calls in self._waiting.values() for call in calls.values()]
+        waiting = [call for side in self._sides.values() for call in side.waiting.values()]
         answered = [
             (direction, message_id, action)
-            for direction, calls in self._answered.items()
-            for message_id, action in calls.items()
+            for direction, side in self._sides.items()
+            for message_id, action in side.answered.items()
         ]
         return CorrelatorState(waiting, answered)
 
@@ -171,8 +164,28 @@ class Correlator:
     def restore(cls, state: CorrelatorState, asked: Collection[str] = ()) -> Correlator:
         correlator = cls(asked)
         for call in state.waiting:
-            correlator._waiting[call.direction][call.message_id] = call
-            correlator._kept[call.direction] += len(call.text)
+            side = correlator._sides[call.direction]
+            side.waiting[call.message_id] = call
+            side.kept += len(call.text)
         for direction, message_id, action in state.answered:
-            correlator._answered[direction][message_id] = action
+            correlator._sides[direction].answered[message_id] = action
         return correlator
+
+
+def _take(side: _Side, message_id: str) -> Waiting:
+    call = side.waiting.pop(message_id)
+    side.kept -= len(call.text)
+    return call
+
+
+def _give_up(side: _Side, message_id: str, reason: str, clock: int) -> Unanswered:
+    call = _take(side, message_id)
+    return Unanswered(call, reason, max(0, clock - call.clock))
+
+
+def _remember(side: _Side, call: Waiting) -> None:
+    answered = side.answered
+    answered.pop(call.message_id, None)
+    if len(answered) >= MAX_ANSWERED:
+        del answered[next(iter(answered))]
+    answered[call.message_id] = call.action

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import math
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -60,7 +59,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     """What is measured, where and when. The words are as told, or the standard's default.
 
     `unit`: as told, "" when untold. base value = told value * `scale` + `offset`. `signed`: 1.6 format SignedData,
-    which is no number.
+    which is no number. `plain`: a value is a number in the base unit as it stands.
     """
 
     measurand: str
@@ -74,6 +73,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     scale: float
     offset: float
     signed: bool
+    plain: bool
 
 
 class Signature(msgspec.Struct, frozen=True, gc=False):
@@ -86,7 +86,8 @@ class Signature(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
-    """`value` in the base unit of its kind, None: not a number. `told`: the value as it came, a signed one cut."""
+    """`value` in the base unit of its kind, None: not a number. `told`: the value as it came, a signed one cut;
+    "" for a JSON number that `value` is."""
 
     kind: Kind
     value: float | None
@@ -159,33 +160,46 @@ def elements(value: Any) -> list[Any]:
 
 def samples(meter_value: Any) -> tuple[Sample, ...]:
     """The samples of one element of a meterValue array."""
-    found = items(mapping(meter_value).get("sampledValue"))
-    return tuple([_sample(entry) for entry in found[:MAX_SAMPLES] if type(entry) is dict])
+    found = meter_value.get("sampledValue") if type(meter_value) is dict else None
+    if type(found) is not list or len(found) > MAX_SAMPLES:
+        found = items(found)[:MAX_SAMPLES]
+    return tuple([_sample(entry) for entry in found if type(entry) is dict])
 
 
 def _sample(entry: dict[str, Any]) -> Sample:
+    """Most of a fleet's bytes come through here: nearly always two look-ups and a number (`make bench-recorder`)."""
     get = entry.get
     unit, multiplier = get("unit"), 0
     if unit is None and (measure := get("unitOfMeasure")) is not None:
         measure = mapping(measure)
         unit, multiplier = measure.get("unit"), measure.get("multiplier", 0)
-    told = (get("measurand"), get("phase"), get("location"), get("context"), unit, multiplier, get("format"))
-    kind = _kind(*told)
-    value = get("value")
+    words = (get("measurand"), get("phase"), get("location"), get("context"), unit, multiplier, get("format"))
+    try:
+        kind = _KINDS[words]
+    except (TypeError, ValueError):
+        kind = _cleaned(words)
+    told = get("value")
+    value = number(told)
+    if value is not None and not kind.plain:
+        value = _in_base_unit(kind, value)
     signed = get("signedMeterValue")
     return Sample(
         kind,
-        None if kind.signed else _in_base_unit(kind, value),
-        value if type(value) is str and len(value) <= MAX_VALUE else text(value)[:MAX_VALUE],
+        value,
+        told if type(told) is str and len(told) <= MAX_VALUE else _odd_text(told, kind),
         None if signed is None else _signature(mapping(signed)),
     )
 
 
-def _in_base_unit(kind: Kind, told: Any) -> float | None:
-    value = number(told)
-    if value is None or (kind.scale == 1.0 and not kind.offset):
-        return value
-    value = value * kind.scale + kind.offset
+def _odd_text(told: Any, kind: Kind) -> str:
+    """A number that stands for itself needs no text beside it."""
+    return "" if kind.plain and type(told) is float else text(told)[:MAX_VALUE]
+
+
+def _in_base_unit(kind: Kind, told: float) -> float | None:
+    if kind.signed:
+        return None
+    value = told * kind.scale + kind.offset
     return value if math.isfinite(value) else None
 
 
@@ -198,16 +212,30 @@ def _signature(signed: Any) -> Signature:
     )
 
 
-def _kind(*told: Any) -> Kind:
-    """Nearly always one look-up. What cannot be one (wrong types, long words) is cleaned first."""
-    try:
-        return kind_of(*told)
-    except (TypeError, ValueError):
-        words = [text(word)[:MAX_WORD] or None for word in told]
-        return kind_of(*words[:5], _multiplier(told[5]), words[6])
+Words = tuple[Any, ...]
+"""measurand, phase, location, context, unit, multiplier, format: as told, None what is left out."""
 
 
-@lru_cache(_MOST_KINDS)
+class _Kinds(dict[Words, Kind]):
+    """Every kind met so far, once. Full, it forgets all and begins again: kinds are equal by value, too."""
+
+    def __missing__(self, told: Words) -> Kind:
+        kind = kind_of(*told)
+        if len(self) >= _MOST_KINDS:
+            self.clear()
+        self[told] = kind
+        return kind
+
+
+_KINDS: Final = _Kinds()
+
+
+def _cleaned(told: Words) -> Kind:
+    """The kind of words of wrong types, or too long."""
+    words = [text(word)[:MAX_WORD] or None for word in told]
+    return _KINDS[(*words[:5], _multiplier(told[5]), words[6])]
+
+
 def kind_of(
     measurand: str | None,
     phase: str | None,
@@ -225,7 +253,9 @@ def kind_of(
         raise ValueError("not a multiplier")
     measurand = measurand or ENERGY_REGISTER
     family, scale, offset = _unit_of(measurand, unit or "")
+    scale *= 10.0**multiplier
     context = context or "Sample.Periodic"
+    signed = form == "SignedData"
     return Kind(
         measurand,
         phase or "",
@@ -235,9 +265,10 @@ def kind_of(
         family,
         unit or "",
         multiplier,
-        scale * 10.0**multiplier,
+        scale,
         offset,
-        form == "SignedData",
+        signed,
+        scale == 1.0 and not offset and not signed,
     )
 
 

@@ -7,7 +7,7 @@ kept. Whether a readable time is right is an analyzer's business.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from proxy.ocpp.facts.base import UNTOLD, Moment
@@ -15,7 +15,8 @@ from proxy.ocpp.tolerant import identifier
 
 MAX_TEXT: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = 86_400
+_read: Final = datetime.fromisoformat
 _MOST: Final = 2**63
 
 
@@ -32,10 +33,11 @@ def nanoseconds(value: Any) -> int | None:
     if type(value) is not str or len(value) > MAX_TEXT:
         return None
     try:
-        told = datetime.fromisoformat(value.strip().upper())
+        told = _read(value if value[-1:] == "Z" else value.strip().upper())
     except ValueError:
         return None
     if told.tzinfo is None:
         return None
-    ns = (told - _EPOCH) // _MICROSECOND * 1000
+    since = told - _EPOCH
+    ns = (since.days * _DAY + since.seconds) * 1_000_000_000 + since.microseconds * 1000
     return ns if 0 <= ns < _MOST else None

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final
 
 MAX_TEXT: Final = 500
@@ -18,20 +18,21 @@ MAX_SECONDS: Final = 10 * 366 * 86_400
 _MOST: Final = 2**63
 _MOST_SMALL: Final = 2**32 - 1
 _WHOLE: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
+_NUMBERS: Final = frozenset({int, float})
 _TRUTHS: Final = {"true": True, "false": False}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """`value` if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else _NOTHING
+    return value if type(value) is dict else _NOTHING
 
 
 def items(value: Any) -> list[Any]:
     """`value` if it is a JSON array; a single object counts as an array of one (Huawei and others)."""
-    if isinstance(value, dict):
-        return [value]
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, dict) else []
 
 
 def words(value: Any, most: int = 1000) -> tuple[str, ...]:
@@ -41,33 +42,32 @@ def words(value: Any, most: int = 1000) -> tuple[str, ...]:
 
 def text(value: Any) -> str:
     """A string, or a number as one (OpenEVSE sends configuration values as numbers); else ''."""
-    if isinstance(value, str):
-        return value[:MAX_TEXT]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    return str(value)
+    if type(value) is str:
+        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
+    return str(value) if type(value) in _NUMBERS else ""
 
 
 def number(value: Any) -> float | None:
     """A finite number, also when it comes as "12.5" or " 12.5 "; a decimal comma is not guessed at."""
-    if type(value) is str:
-        if (
-            not 0 < len(value) <= MAX_DIGITS or "_" in value
-        ):  # Python reads 1_000, JSON and meters do not write it
+    kind = type(value)
+    if kind is str:
+        if len(value) > MAX_DIGITS or "_" in value:  # Python reads 1_000, JSON and meters do not write it
             return None
         try:
             value = float(value)
         except ValueError:
             return None
-    elif type(value) is int:
+    elif kind is int:
         return float(value) if -_MOST <= value <= _MOST else None
-    elif type(value) is not float:
+    elif kind is not float:
         return None
-    return value if math.isfinite(value) else None
+    return value if isfinite(value) else None
 
 
 def integer(value: Any) -> int | None:
     """A whole number within 64 bits, also when it comes as "7" or 7.0."""
+    if value is None:
+        return None
     if type(value) is str and len(value) <= MAX_DIGITS and _WHOLE.fullmatch(value):
         value = int(value)  # not by way of a float, which has 53 bits
     if type(value) is not int:
@@ -78,7 +78,9 @@ def integer(value: Any) -> int | None:
 
 def small(value: Any) -> int | None:
     """A whole number that fits 32 bits without a sign: connector and EVSE ids, slots, counters."""
-    told = integer(value)
+    if value is None:
+        return None
+    told = value if type(value) is int else integer(value)
     return told if told is not None and 0 <= told <= _MOST_SMALL else None
 
 
@@ -91,7 +93,7 @@ def identifier(value: Any) -> str:
 
 def truth(value: Any) -> bool | None:
     """A boolean, also when it comes as "true" or "False"; None: neither."""
-    if isinstance(value, bool):
+    if value is None or type(value) is bool:
         return value
     return _TRUTHS.get(value.strip().lower()) if type(value) is str else None
 

@@ -75,7 +75,6 @@ _FAULTED: Final = Availability.FAULTED
 _UNKNOWN: Final = Availability.UNKNOWN
 _NO_FAULT: Final = frozenset({"", "noerror"})
 _NULL: Final = "null"
-_TELLS_TIME: Final = (str, int, float)
 
 
 def told(value: Any) -> str:
@@ -93,10 +92,7 @@ def identity(value: Any) -> str:
 
 
 def when(value: Any) -> Moment:
-    """The moment of a member; "null" is none. What is neither text nor number is not asked for its text: `str` of an
-    array a thousand levels deep raises."""
-    if type(value) not in _TELLS_TIME:
-        return UNTOLD
+    """The moment of a member; "null" is none."""
     said = moment(value)
     return UNTOLD if said.ns is None and said.text.lower() == _NULL else said
 
@@ -253,14 +249,7 @@ def _meter_values(where: Where, call: Any) -> list[Fact]:
 def _sampled(where: Where, values: Any, place: Place, transaction_id: str, source: str) -> list[Fact]:
     """One fact per element; one that is no object, or an empty one, says nothing."""
     return [
-        MeterSampled(
-            *where,
-            place=place,
-            transaction_id=transaction_id,
-            told=when(element.get("timestamp")),
-            samples=_samples(element),
-            source=source,
-        )
+        MeterSampled(*where, place, transaction_id, when(element.get("timestamp")), _samples(element), source)
         for element in elements(values)
         if type(element) is dict and element
     ]

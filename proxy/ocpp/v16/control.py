@@ -7,7 +7,7 @@ connector, token or id of a CALL that was not kept (over 16 KiB, see `correlate`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,6 @@ from proxy.ocpp.facts import (
     MessageTriggered,
     Named,
     Place,
-    Profile,
     RemoteStartRequested,
     RemoteStopRequested,
     ReservationCancelled,
@@ -42,8 +41,6 @@ from proxy.ocpp.reading import Reading, Readings
 from proxy.ocpp.tolerant import integer, items, mapping, small, text
 from proxy.ocpp.v16.charging import identity, told, when
 
-_NO_PROFILE: Final = Profile(schedules=0)
-
 
 def _place(said: Mapping[str, Any]) -> Place:
     return Place(None, small(said.get("connectorId")))
@@ -51,15 +48,6 @@ def _place(said: Mapping[str, Any]) -> Place:
 
 def _status(answer: Any) -> str:
     return text(mapping(answer).get("status"))
-
-
-def _profile(reads: Callable[[Any], Profile], value: Any) -> Profile:
-    """A profile, or one that says nothing: where a time should be may stand an array a thousand levels deep, and
-    `times.moment` asks it for its text."""
-    try:
-        return reads(value)
-    except RecursionError:
-        return _NO_PROFILE
 
 
 def _remote_start(where: Where, call: Any, answer: Any) -> list[Fact]:
@@ -72,7 +60,7 @@ def _remote_start(where: Where, call: Any, answer: Any) -> list[Fact]:
             ChargingProfileSet(
                 *where,
                 place=place,
-                profile=_profile(profile_of, profile),
+                profile=profile_of(profile),
                 status=status,
                 source="RemoteStartTransaction",
             )
@@ -154,7 +142,7 @@ def _set_charging_profile(where: Where, call: Any, answer: Any) -> list[Fact]:
     profile_set = ChargingProfileSet(
         *where,
         place=_place(asked),
-        profile=_profile(profile_of, asked.get("csChargingProfiles")),
+        profile=profile_of(asked.get("csChargingProfiles")),
         status=_status(answer),
         source="SetChargingProfile",
     )
@@ -177,7 +165,7 @@ def _clear_charging_profile(where: Where, call: Any, answer: Any) -> list[Fact]:
 def _get_composite_schedule(where: Where, call: Any, answer: Any) -> list[Fact]:
     """Periods count from scheduleStart (1.6 §6.22), which stands beside the schedule, not in it."""
     asked, said = mapping(call), mapping(answer)
-    schedule = _profile(schedule_of, said.get("chargingSchedule"))
+    schedule = schedule_of(said.get("chargingSchedule"))
     start = when(said.get("scheduleStart"))
     if start != UNTOLD:
         schedule = msgspec.structs.replace(schedule, start=start)

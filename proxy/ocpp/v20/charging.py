@@ -3,7 +3,7 @@
 Knows the members of these payloads, those that 2.1 adds included. Must not know what came before: an Updated does not
 say again where its transaction runs, and nothing here fills that in (quirk 63). A register is taken for a transaction's
 begin or end only when its own context says so.
-`availability_of` and `when` read a member for the other files of 2.x.
+`availability_of` reads a member for the other files of 2.x.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Final
 from proxy.names import Direction
 from proxy.ocpp.facts import (
     NOWHERE,
-    UNTOLD,
     Authorized,
     Availability,
     Booted,
@@ -25,7 +24,6 @@ from proxy.ocpp.facts import (
     HeartbeatIntervalSet,
     HeartbeatSeen,
     MeterSampled,
-    Moment,
     Named,
     Outcome,
     Place,
@@ -94,18 +92,11 @@ _OUTCOMES: Final[Mapping[str, Outcome]] = {
 """stoppedReason in lower case -> 2.1's label (§3.83)."""
 
 _EVENTS: Final = frozenset({"started", "updated", "ended"})
-_TELLS_TIME: Final = (str, int, float)
 
 
 def availability_of(status: str) -> Availability:
     """What a status word means; words are compared without case."""
     return _AVAILABILITIES.get(word(status), Availability.UNKNOWN)
-
-
-def when(value: Any) -> Moment:
-    """The moment of a member. What is neither text nor number tells none, and is not asked for its text: `str` of an
-    array a thousand levels deep raises."""
-    return moment(value) if type(value) in _TELLS_TIME else UNTOLD
 
 
 def _boot_notification(where: Where, call: Any, answer: Any) -> list[Fact]:
@@ -121,7 +112,7 @@ def _boot_notification(where: Where, call: Any, answer: Any) -> list[Fact]:
         status=text(said.get("status")),
         interval_seconds=seconds(said.get("interval")),
         reason=text(asked.get("reason")),
-        told=when(said.get("currentTime")),
+        told=moment(said.get("currentTime")),
         iccid=text(modem.get("iccid")),
         imsi=text(modem.get("imsi")),
     )
@@ -136,7 +127,7 @@ def _interval_of(where: Where, booted: Booted) -> list[Fact]:
 
 
 def _heartbeat(where: Where, call: Any, answer: Any) -> list[Fact]:
-    return [HeartbeatSeen(*where, told=when(mapping(answer).get("currentTime")))]
+    return [HeartbeatSeen(*where, told=moment(mapping(answer).get("currentTime")))]
 
 
 def _status_notification(where: Where, call: Any) -> list[Fact]:
@@ -149,7 +140,7 @@ def _status_notification(where: Where, call: Any) -> list[Fact]:
         place=at_evse(get("evseId"), get("connectorId")),
         status=status,
         availability=availability_of(status),
-        told=when(get("timestamp")),
+        told=moment(get("timestamp")),
         source="StatusNotification",
     )
     return [changed]
@@ -175,7 +166,7 @@ def _authorized(
         status=status,
         source=source,
         parent=named(info.get("groupIdToken")).token,
-        expires=when(info.get("cacheExpiryDateTime")),
+        expires=moment(info.get("cacheExpiryDateTime")),
         place=place,
         transaction_id=transaction_id,
         certificate_status=certificate_status,
@@ -196,27 +187,18 @@ def _granted(where: Where, said: Mapping[str, Any]) -> list[Fact]:
 
 def _transaction_event(where: Where, call: Any) -> list[Fact]:
     """Samples stand before an Ended, which is the last thing they belong to, and after a Started or Updated."""
-    get = mapping(call).get
+    call = mapping(call)
+    get = call.get
     info = mapping(get("transactionInfo"))
     transaction_id, place = identifier(info.get("transactionId")), place_of(get("evse"))
     sampled = _sampled(where, get("meterValue"), place, transaction_id, "TransactionEvent")
     cost = _cost_of(where, transaction_id, get("costDetails"))
-    kind = word(get("eventType"))
+    kind = "updated" if get("eventType") == "Updated" else word(get("eventType"))
     if kind not in _EVENTS:
         return [*sampled, *cost]
-    told: dict[str, Any] = {
-        "transaction_id": transaction_id,
-        "place": place,
-        "who": named(get("idToken")),
-        "told": when(get("timestamp")),
-        "trigger": text(get("triggerReason")),
-        "charging_state": text(info.get("chargingState")),
-        "seq_no": small(get("seqNo")),
-        "offline": truth(get("offline")),
-        "remote_start_id": integer(info.get("remoteStartId")),
-    }
     if kind == "updated":
-        return [TransactionUpdated(*where, **told), *sampled, *cost]
+        return [_updated(where, transaction_id, place, call, info), *sampled, *cost]
+    told = _event(transaction_id, place, call, info)
     if kind == "started":
         begin = _register(sampled, ContextClass.BEGIN)
         reservation_id = integer(get("reservationId"))
@@ -226,6 +208,43 @@ def _transaction_event(where: Where, call: Any) -> list[Fact]:
     outcome = _OUTCOMES.get(word(reason), Outcome.UNKNOWN)
     ended = TransactionEnded(*where, **told, meter_stop_wh=end, reason=reason, outcome=outcome)
     return [*sampled, ended, *cost]
+
+
+def _updated(
+    where: Where, transaction_id: str, place: Place, call: Mapping[str, Any], info: Mapping[str, Any]
+) -> Fact:
+    """By position: most TransactionEvents are these."""
+    get = call.get
+    return TransactionUpdated(
+        *where,
+        transaction_id,
+        place,
+        named(get("idToken")),
+        moment(get("timestamp")),
+        text(get("triggerReason")),
+        text(info.get("chargingState")),
+        small(get("seqNo")),
+        truth(get("offline")),
+        integer(info.get("remoteStartId")),
+    )
+
+
+def _event(
+    transaction_id: str, place: Place, call: Mapping[str, Any], info: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What Started and Ended have in common."""
+    get = call.get
+    return {
+        "transaction_id": transaction_id,
+        "place": place,
+        "who": named(get("idToken")),
+        "told": moment(get("timestamp")),
+        "trigger": text(get("triggerReason")),
+        "charging_state": text(info.get("chargingState")),
+        "seq_no": small(get("seqNo")),
+        "offline": truth(get("offline")),
+        "remote_start_id": integer(info.get("remoteStartId")),
+    }
 
 
 def _reason(info: Mapping[str, Any]) -> str:
@@ -296,12 +315,7 @@ def _sampled(where: Where, values: Any, place: Place, transaction_id: str, sourc
     """One fact per element; one that is no object, or an empty one, says nothing."""
     return [
         MeterSampled(
-            *where,
-            place=place,
-            transaction_id=transaction_id,
-            told=when(element.get("timestamp")),
-            samples=samples(element),
-            source=source,
+            *where, place, transaction_id, moment(element.get("timestamp")), samples(element), source
         )
         for element in elements(values)
         if type(element) is dict and element
@@ -329,7 +343,7 @@ def _charging_needs(where: Where, call: Any, answer: Any) -> list[Fact]:
         *where,
         place=at_evse(call.get("evseId")),
         energy_transfer=text(needs.get("requestedEnergyTransfer")),
-        departure=when(needs.get("departureTime")),
+        departure=moment(needs.get("departureTime")),
         soc_percent=number(dc.get("stateOfCharge")),
         capacity_wh=number(dc.get("evEnergyCapacity")),
         energy_wh=_first(ac.get("energyAmount"), dc.get("energyAmount"), v2x.get("evTargetEnergyRequest")),
@@ -337,7 +351,7 @@ def _charging_needs(where: Where, call: Any, answer: Any) -> list[Fact]:
         max_current_a=_first(ac.get("evMaxCurrent"), dc.get("evMaxCurrent"), v2x.get("maxChargeCurrent")),
         max_voltage_v=_first(ac.get("evMaxVoltage"), dc.get("evMaxVoltage"), v2x.get("maxVoltage")),
         status=status_of(answer),
-        told=when(call.get("timestamp")),
+        told=moment(call.get("timestamp")),
     )
     return [told]
 

@@ -37,9 +37,10 @@ from proxy.ocpp.facts import (
 )
 from proxy.ocpp.profiles import profile_of
 from proxy.ocpp.reading import Reading, Readings, merged
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, number, text, truth
 from proxy.ocpp.v20 import limits
-from proxy.ocpp.v20.members import at_evse, kept, moment_of, named, place_of, status_of, told
+from proxy.ocpp.v20.members import at_evse, kept, named, place_of, status_of, told
 
 
 def _request_start(where: Where, call: Any, answer: Any) -> list[Fact]:
@@ -135,7 +136,7 @@ def _reserve(where: Where, call: Any, answer: Any) -> list[Fact]:
             reservation_id=integer(call.get("id")),
             place=at_evse(call.get("evseId")),
             who=named(call.get("idToken")),
-            expires=moment_of(call.get("expiryDateTime")),
+            expires=moment(call.get("expiryDateTime")),
             status=status_of(answer),
         )
     ]

@@ -32,8 +32,9 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import integer, items, mapping, small, text, truth, words
-from proxy.ocpp.v20.members import kept, moment_of, status_of, told
+from proxy.ocpp.v20.members import kept, status_of, told
 
 MAX_CERTIFICATES: Final = 1000
 MAX_LOCATIONS: Final = 100
@@ -61,8 +62,8 @@ def _update_firmware(where: Where, call: Any, answer: Any) -> list[Fact]:
             *where,
             location=text(firmware.get("location")),
             request_id=integer(call.get("requestId")),
-            retrieve_at=moment_of(firmware.get("retrieveDateTime")),
-            install_at=moment_of(firmware.get("installDateTime")),
+            retrieve_at=moment(firmware.get("retrieveDateTime")),
+            install_at=moment(firmware.get("installDateTime")),
             signed=bool(firmware.get("signingCertificate")),
             status=status_of(answer),
         )
@@ -132,7 +133,7 @@ def _security_event(where: Where, call: Any) -> list[Fact]:
             *where,
             kind=text(call.get("type")),
             info=text(call.get("techInfo")),
-            told=moment_of(call.get("timestamp")),
+            told=moment(call.get("timestamp")),
         )
     ]
 
@@ -213,7 +214,7 @@ def _notify_customer_information(where: Where, call: Any) -> list[Fact]:
             seq_no=integer(call.get("seqNo")),
             more=truth(call.get("tbc")) is True,
             entries=1 if text(call.get("data")) else 0,
-            told=moment_of(call.get("generatedAt")),
+            told=moment(call.get("generatedAt")),
         )
     ]
 

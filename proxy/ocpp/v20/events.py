@@ -24,8 +24,9 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, small, text, truth, word
-from proxy.ocpp.v20.charging import availability_of, when
+from proxy.ocpp.v20.charging import availability_of
 from proxy.ocpp.v20.members import place_of, told
 from proxy.ocpp.v20.variables import report_part
 
@@ -93,7 +94,7 @@ def _event(where: Where, event: Mapping[str, Any]) -> list[Fact]:
         tech_code=text(get("techCode")),
         tech_info=text(get("techInfo")),
         transaction_id=identifier(get("transactionId")),
-        told=when(get("timestamp")),
+        told=moment(get("timestamp")),
     )
     if word(reported.variable) != _AVAILABILITY:
         return [reported, *_fault(where, reported, Availability.UNKNOWN)]

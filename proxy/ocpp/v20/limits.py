@@ -22,8 +22,9 @@ from proxy.ocpp.facts import (
 )
 from proxy.ocpp.profiles import profile_of, schedule_of
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import integer, items, mapping, text, truth
-from proxy.ocpp.v20.members import at_evse, kept, moment_of, status_of, told
+from proxy.ocpp.v20.members import at_evse, kept, status_of, told
 
 MAX_PROFILES: Final = 1000
 
@@ -132,7 +133,7 @@ def _notify_ev_charging_schedule(where: Where, call: Any, answer: Any) -> list[F
             place=at_evse(call.get("evseId")),
             schedule=schedule_of(call.get("chargingSchedule")),
             status=status_of(answer),
-            told=moment_of(call.get("timeBase")),
+            told=moment(call.get("timeBase")),
         )
     ]
 

@@ -9,21 +9,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from proxy.ocpp.facts import NOBODY, NOWHERE, Fact, Moment, Named, Place, Where
+from proxy.ocpp.facts import NOBODY, NOWHERE, Fact, Named, Place, Where
 from proxy.ocpp.reading import Answered, Said
-from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import mapping, small, text
 
 
 def status_of(answer: Any) -> str:
     """The answer's status, as told."""
     return text(mapping(answer).get("status"))
-
-
-def moment_of(value: Any) -> Moment:
-    """The moment that a member tells. `text` first: an array nested a thousand deep has none that Python
-    can make."""
-    return moment(text(value))
 
 
 def at_evse(evse_id: Any, connector_id: Any = None) -> Place:

@@ -25,8 +25,8 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import MAX_TEXT, integer, items, mapping, seconds, small, text, truth, word, words
-from proxy.ocpp.v20.charging import when
 from proxy.ocpp.v20.members import kept, place_of, status_of, told
 
 MAX_VARIABLES: Final = 10_000
@@ -96,7 +96,7 @@ def report_part(where: Where, call: Mapping[str, Any], action: str, entries: int
         seq_no=small(call.get("seqNo")),
         more=truth(call.get("tbc")) is True,
         entries=entries,
-        told=when(call.get("generatedAt")),
+        told=moment(call.get("generatedAt")),
     )
 
 

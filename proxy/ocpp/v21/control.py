@@ -25,8 +25,9 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, items, mapping, number, seconds, small, text, words
-from proxy.ocpp.v20.members import at_evse, kept, moment_of, status_of, told
+from proxy.ocpp.v20.members import at_evse, kept, status_of, told
 
 MAX_TARIFFS: Final = 1000
 MAX_STREAMS: Final = 1000
@@ -88,7 +89,7 @@ def _notify_settlement(where: Where, call: Any) -> list[Fact]:
             transaction_id=identifier(call.get("transactionId")),
             status=text(call.get("status")),
             amount=number(call.get("settlementAmount")),
-            told=moment_of(call.get("settlementTime")),
+            told=moment(call.get("settlementTime")),
         )
     ]
 
@@ -168,7 +169,7 @@ def _stream_data(where: Where, call: Any) -> list[Fact]:
             *where,
             stream_id=small(call.get("id")),
             pending=small(call.get("pending")),
-            told=moment_of(call.get("basetime")),
+            told=moment(call.get("basetime")),
             values=tuple(values),
         )
     ]

@@ -21,8 +21,9 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, text, truth, words
-from proxy.ocpp.v20.members import kept, moment_of, status_of, told
+from proxy.ocpp.v20.members import kept, status_of, told
 
 MAX_CONTROLS: Final = 100
 """Of one kind in one message; the standard allows 24."""
@@ -110,7 +111,7 @@ def _start_stop(where: Where, call: Any) -> list[Fact]:
             control_id=identifier(call.get("controlId")),
             started=truth(call.get("started")),
             superseded=words(call.get("supersededIds"), MAX_CONTROLS),
-            told=moment_of(call.get("timestamp")),
+            told=moment(call.get("timestamp")),
         )
     ]
 
@@ -124,7 +125,7 @@ def _alarm(where: Where, call: Any) -> list[Fact]:
             fault=text(call.get("gridEventFault")),
             ended=truth(call.get("alarmEnded")) is True,
             info=text(call.get("extraInfo")),
-            told=moment_of(call.get("timestamp")),
+            told=moment(call.get("timestamp")),
         )
     ]
 
@@ -135,7 +136,7 @@ def _afrr(where: Where, call: Any, answer: Any) -> list[Fact]:
             *where,
             signal=integer(call.get("signal")),
             status=status_of(answer),
-            told=moment_of(call.get("timestamp")),
+            told=moment(call.get("timestamp")),
         )
     ]
 
