@@ -31,7 +31,10 @@ _KINDS: Final = {
 _OPCODES: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 _REPLIES: Final = {4: "CALLERROR", 5: "CALLRESULTERROR"}
 _CALLRESULT: Final = 3
+_BINARY: Final = 2
 _CLOSE: Final = 8
+_LONG: Final = 10_000_000
+"""us from which on a duration is told in seconds."""
 _PIECE: Final = 1_000
 """Characters that `printable` takes whole."""
 _WHITE: Final = re.compile(r"\s*[\r\n]\s*")
@@ -48,16 +51,17 @@ def opening(header: dict[str, Any], width: int) -> list[str]:
 
 
 def _opening(header: dict[str, Any]) -> Iterator[str]:
-    version = f"OCPP {header['ocpp_version']}" if header["ocpp_version"] else "no OCPP version"
+    version = f"OCPP {header['ocpp_version']}" if header["ocpp_version"] else ""
     device = " ".join(filter(None, (header["vendor"], header["model"])))
     firmware = f"firmware {header['firmware']}" if header["firmware"] else ""
     parts = (header["charge_point"], device, firmware, version, f"session {header['connection_id']}")
     yield " · ".join(filter(None, parts))
-    way = f"from {header['remote_address']} {header['target']} to {header['upstream']}"
+    to = f" to {header['upstream']}" if header["upstream"] else ""
+    way = f"from {header['remote_address']} {header['target']}{to}"
     extras = (way, header["tls_version"], header["compression"])
     yield f"opened {iso(header['opened'])} {', '.join(filter(None, extras))}"
     if header["state"] != "refused":
-        yield f"the CSMS was dialled in {_ms(header['dial_us'])} and answered after {_ms(header['handshake_us'])}"
+        yield f"the CSMS was dialled in {_took(header['dial_us'])} and answered after {_took(header['handshake_us'])}"
 
 
 def closing(header: dict[str, Any], width: int) -> list[str]:
@@ -72,7 +76,8 @@ def _closing(header: dict[str, Any]) -> str:
     if header["state"] == "refused":
         times = f" {header['count']} times until {last}" if int(header["count"]) > 1 else ""
         status = f" with HTTP status {header['status']}" if header["status"] else ""
-        return f"refused{times}{status}: {header['closed_reason']}"
+        by = _WHO.get(header["closed_by"], "nobody known")
+        return f"refused{times} by {by}{status}: {header['closed_reason']}"
     who = _WHO.get(header["closed_by"], "nobody known")
     reason = f": {header['closed_reason']}" if header["closed_reason"] else ""
     code = f" · close code {header['close_code']}" if header["close_code"] else ""
@@ -88,9 +93,7 @@ def event(found: Event, width: int) -> list[str]:
     if isinstance(found, Said):
         return _said(found, width)
     lines = _message(found.call, _time(found.at), f"{_arrow(found.call)} ", width)
-    if found.answer is None:
-        return [*lines, _INDENT + "  no answer seen here"]
-    return lines + _answer(found.answer, width)
+    return lines + (_answer(found.answer, width) if found.answer else [f"{_INDENT}  no answer seen here"])
 
 
 def gap(row: dict[str, Any], width: int) -> list[str]:
@@ -126,12 +129,12 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 def _said(found: Said, width: int) -> list[str]:
     if not found.late:
         return _message(found.row, _time(found.at), f"{_arrow(found.row)} ", width)
-    what = f"{_arrow(found.row)} answers {found.row.answers} after {_ms(found.row.latency_us or 0)}: "
+    what = f"{_arrow(found.row)} answers {found.row.answers} after {_took(found.row.latency_us or 0)}: "
     return _message(found.row, _time(found.at), what, width)
 
 
 def _answer(row: Row, width: int) -> list[str]:
-    took = "" if row.latency_us is None else f"+{_ms(row.latency_us)}"
+    took = "" if row.latency_us is None else f"+{_took(row.latency_us)}"
     return _message(row, took, f"{_arrow(row)}   ", width)
 
 
@@ -148,7 +151,7 @@ def _kind(row: Row) -> str:
         return _KINDS.get(row.kind, row.kind)
     if row.message_type:
         return "CALLRESULT" if row.message_type == _CALLRESULT else "message"
-    if row.verdict == "unparseable":
+    if row.verdict == "unparseable" and row.opcode < _BINARY:
         return ""
     return _OPCODES.get(row.opcode, f"frame with opcode {row.opcode}")
 
@@ -169,9 +172,8 @@ def _judged(row: Row, width: int) -> list[str]:
     """What is wrong with it, where something is."""
     if row.verdict in ("", "ok"):
         return []
-    where = f" at {row.pointer}" if row.pointer else ""
-    clause = f" ({row.clause})" if row.clause else ""
-    text = printable(f"! {row.verdict}: {row.rule}{where}{clause}")
+    why = (row.rule, f"at {row.pointer}" if row.pointer else "", f"({row.clause})" if row.clause else "")
+    text = printable(": ".join(filter(None, (f"! {row.verdict}", " ".join(filter(None, why))))))
     return [_INDENT + line for line in _wrapped(text, width - len(_INDENT), "  ")]
 
 
@@ -180,7 +182,7 @@ def _cut(row: Row, room: int) -> str:
     text = _printable(whole[: max(room, 1)])
     if len(whole) <= room >= len(text) and not _is_cut(row):
         return text
-    size = f"… ({row.size} bytes)"
+    size = f"… ({_count(row.size, 'byte')})"
     return text[: max(room - len(size), 0)] + size
 
 
@@ -204,8 +206,8 @@ def _text(row: Row) -> str:
     if row.opcode == _CLOSE and row.kind == "frame" and len(row.raw) >= 2:
         return f"{int.from_bytes(row.raw[:2], 'big')} {row.raw[2:].decode(errors='replace')}".rstrip()
     if row.redacted or not row.size:
-        return f"{row.size} bytes" if row.size else ""
-    return f"{row.raw.hex()}{'…' if row.size > len(row.raw) else ''} ({row.size} bytes)"
+        return _count(row.size, "byte")
+    return f"{row.raw.hex()}{'…' if row.size > len(row.raw) else ''} ({_count(row.size, 'byte')})"
 
 
 def _arrow(row: Row) -> str:
@@ -227,5 +229,5 @@ def _time(at: str) -> str:
     return at[11:26]
 
 
-def _ms(us: int | str) -> str:
-    return f"{int(us) / 1000:.1f} ms"
+def _took(us: int | str) -> str:
+    return f"{int(us) / 1_000:.1f} ms" if int(us) < _LONG else f"{int(us) / 1_000_000:.1f} s"

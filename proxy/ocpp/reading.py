@@ -7,6 +7,7 @@ Functions get payloads as they are (any JSON value; None when the CALL was not k
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,3 +42,24 @@ def merged(*tables: Readings) -> Readings:
         }
         for direction in DIRECTIONS
     }
+
+
+def kept(reader: Answered) -> Answered:
+    """`reader` of an answered CALL, for one that was kept and is an object: of another one nobody knows what it asked,
+    and a member that is left out often means "any"."""
+
+    @functools.wraps(reader)
+    def read(where: Where, call: Any, answer: Any) -> list[Fact]:
+        return reader(where, call, answer) if type(call) is dict else []
+
+    return read
+
+
+def told(reader: Said) -> Said:
+    """`reader` of a CALL, for one that is an object: `null` and `[]` say nothing."""
+
+    @functools.wraps(reader)
+    def read(where: Where, call: Any) -> list[Fact]:
+        return reader(where, call) if type(call) is dict else []
+
+    return read

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
+import orjson
+
 MAX_TEXT: Final = 500
 """Characters kept of a string from a payload."""
 MAX_IDENTIFIER: Final = 255
@@ -45,6 +47,16 @@ def text(value: Any) -> str:
     if type(value) is str:
         return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
     return str(value) if type(value) in _NUMBERS else ""
+
+
+def characters(value: Any) -> int:
+    """Length of a text; of any other JSON as its shortest text, 0 where it cannot be written (over 254 levels deep)."""
+    if value is None:
+        return 0
+    try:
+        return len(value if type(value) is str else orjson.dumps(value).decode())
+    except orjson.JSONEncodeError:
+        return 0
 
 
 def number(value: Any) -> float | None:

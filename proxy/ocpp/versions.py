@@ -1,7 +1,8 @@
 """Which table reads which version's payloads, and which version a peer speaks that agreed to none.
 
 The version is the connection's, from the negotiated subprotocol. Without one ("": many charge points offer none,
-quirks 1 and 2) the first message that only one version can say tells it (`spoken`); until then nothing is read.
+quirks 1 and 2) the first message that only one version can say tells it (`spoken`); until then nothing is read. What
+2.0.1 and 2.1 share tells "2": read as 2.1, which has all of it, and not judged until an action of 2.1 alone is met.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _READINGS: Final[Mapping[str, Readings]] = {
     "2.0": v20.READINGS,
     "2.0.1": v20.READINGS,
     "2.1": v21.READINGS,
+    "2": v21.READINGS,
 }
 
 
@@ -53,10 +55,10 @@ _IN_16: Final = _actions(v16.READINGS)
 _IN_20: Final = _actions(v20.READINGS)
 _ONLY: Final[Mapping[str, str]] = (
     dict.fromkeys(_actions(v21.READINGS) - _IN_20 - _IN_16, "2.1")
-    | dict.fromkeys(_IN_20 - _IN_16, "2.0.1")
+    | dict.fromkeys(_IN_20 - _IN_16, "2")
     | dict.fromkeys(_IN_16 - _actions(v21.READINGS), "1.6")
 )
-"""Actions that one version has alone (2.1 has all of 2.0.1's: those say 2.0.1, which reads them alike)."""
+"""Actions that 1.6, 2.1 or both 2.x have alone (2.0.1 has none of its own)."""
 
 _MEMBERS: Final = {
     "BootNotification": ("chargingStation", "chargePointVendor"),
@@ -69,14 +71,14 @@ _MEMBERS: Final = {
 
 
 def spoken(action: str, payload: Any) -> str:
-    """The version that a CALL tells by its action or its members; "" when it might be any."""
+    """The version that a CALL tells by its action or its members; "2": either 2.x; "": it might be any."""
     only = _ONLY.get(action)
     if only is not None:
         return only
     told = mapping(payload)
     newer, older = _MEMBERS.get(action, ("", ""))
     if newer and newer in told:
-        return "2.0.1"
+        return "2"
     return "1.6" if older and older in told else ""
 
 

@@ -35,6 +35,7 @@ _MOST_LATENCY_US: Final = 2**32 - 1
 _FROM_CHARGE_POINT: Final = Direction.FROM_CHARGE_POINT
 _MESSAGE: Final = LifeKind.MESSAGE
 _PING: Final = LifeKind.PING
+_GUESSED: Final = frozenset({"", "2"})
 _WORDS: Final = {Verdict.ERRATUM: "erratum", Verdict.VIOLATION: "violation"}
 
 
@@ -68,7 +69,7 @@ class ConversationState(msgspec.Struct, frozen=True):
 class Conversation:
     """`news`: something in the connection's own row has changed; whoever writes that row sets it back.
 
-    `version`: as negotiated; "" until a message tells it (`versions.spoken`).
+    `version`: as negotiated, else as messages have told it so far (`versions.spoken`).
     """
 
     __slots__ = (
@@ -148,7 +149,7 @@ class Conversation:
         if self._listener is None:
             return NO_MEANING
         self._tell(facts.Unparseable(*self._where(frame_no), direction, reason))
-        return Meaning(verdict=UNPARSEABLE)
+        return Meaning(verdict=UNPARSEABLE, rule=reason)
 
     def message(self, direction: Direction, text: bytes, frame_no: int) -> Meaning:
         """A whole text message; what it says. `Meaning.text` is what to store instead, if it holds a secret."""
@@ -163,8 +164,8 @@ class Conversation:
         return meaning
 
     def _call(self, direction: Direction, call: Call, text: bytes, where: Where) -> Meaning:
-        if not self._version and (version := spoken(call.action, call.payload)):
-            self._speak(version)
+        if self._version in _GUESSED:
+            self._guess(call)
         judgement = self._judge.call(direction, call.action, call.payload, call.message_id)
         call, stored = cleared(call, text, call.action)
         for lost in self._correlator.call(direction, call, where.at, where.clock, where.frame_no):
@@ -176,7 +177,15 @@ class Conversation:
         self._said(where, direction, call)
         return meaning
 
+    def _guess(self, call: Call | Send) -> None:
+        """No subprotocol was agreed: a message may tell the version, or tell it closer."""
+        version = spoken(call.action, call.payload)
+        if version and version != self._version and (not self._version or version != "1.6"):
+            self._speak(version)
+
     def _send(self, direction: Direction, send: Send, text: bytes, where: Where) -> Meaning:
+        if self._version in _GUESSED:
+            self._guess(send)
         judgement = self._judge.send(direction, send.action, send.payload, send.message_id)
         send, stored = cleared(send, text, send.action)
         meaning = Meaning(6, judgement.verdict, 0, send.message_id, send.action, None, stored, bool(stored))
@@ -263,10 +272,10 @@ class Conversation:
         return self._judge.error(kind, error.code, error.description, error.details, error.message_id)
 
     def _judged(self, where: Where, direction: Direction, meaning: Meaning, judgement: Judgement) -> Meaning:
-        """`meaning` with why the message is not as it should be, which is a fact as well."""
+        """`meaning` with its verdict, and why if it is not as it should be, which is a fact as well."""
         word = _WORDS.get(judgement.verdict)
         if word is None:
-            return meaning
+            return msgspec.structs.replace(meaning, verdict=judgement.verdict)
         rule, pointer, clause = judgement.rule, judgement.pointer, judgement.clause
         self._tell(
             facts.ConformanceBroken(

@@ -23,9 +23,8 @@ FRAMES_PER_CORE: Final = 40_000
 NOTES: Final = (
     "CPU, not time: other work shares the machine, and the recorder runs at nice 10. frames/s per core = 1 / CPU per "
     "frame. A yardstick is one `orjson.loads` of a 750-byte MeterValues.",
-    "The frames are those of the evidence before schema validation, redaction and the tables were built (13.8 µs a "
-    "frame in the loop, 16.0 in the process): the same bytes, but now six rows of meter_values for each report. "
-    "Rows are chained by SHA-256; runner, checkpoints and process are the real ones.",
+    "The frames are the same bytes as in the evidence of commit 4a76e49, which had no schema validation, "
+    "redaction or tables of facts. Rows are chained by SHA-256; runner, checkpoints and process are the real ones.",
     "Only the embedded store can be measured: clickhouse:// and https:// are not built.",
     "Stages, sampled: whose code runs, 1,000 times a second of the same run; they add up to the total. Alone: the "
     "stage's public function over inputs made beforehand, best of the rounds. facts: conversation and readers. "

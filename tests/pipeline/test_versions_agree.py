@@ -33,9 +33,7 @@ def place(row: dict[str, Any]) -> int | None:
 
 
 def transactions(version: str) -> list[tuple[Any, ...]]:
-    newest = sorted(
-        told(version).newest("transactions", "key"), key=lambda row: row["started_at"]
-    )
+    newest = sorted(told(version).newest("transactions", "key"), key=lambda row: row["started_at"])
     return [
         (
             place(row),

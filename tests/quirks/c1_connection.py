@@ -53,9 +53,9 @@ HANDSHAKES: Final = (
     Quirk(
         2,
         "The CSMS names none, the charge point offered 2.0.1 and boots as such.",
-        boots_2(),
+        boots_2(judged=UNJUDGED),  # 2.0.1 and 2.1 both say this
         BOOTED,
-        lines=(line("", offers=b"ocpp2.0.1", speaks="2.0.1"),),
+        lines=(line("", offers=b"ocpp2.0.1", speaks="2"),),
     ),
     Quirk(
         3,

@@ -189,13 +189,13 @@ REPLIES: Final = (
     Quirk(
         45,
         "A CALLERROR in reply to an answer.",
-        (*boots(), fails(CP, "b", "InternalError", UNJUDGED)),
+        (*boots(), fails(CP, "b", "InternalError")),
         (*BOOTED, fact(facts.AnswerRejected, action="BootNotification", code="InternalError")),
     ),
     Quirk(
         45,
         "2.1: a CALLRESULTERROR, which is made for that.",
-        (*beats(), fails(CP, "h", "FormatViolation", UNJUDGED, kind=5)),
+        (*beats(), fails(CP, "h", "FormatViolation", kind=5)),
         (BEATEN, fact(facts.AnswerRejected, action="Heartbeat", code="FormatViolation")),
         lines=(line("2.1"),),
     ),

@@ -35,12 +35,14 @@ def boots(
     )
 
 
-def boots_2(message_id: str = "b", on: int = 0) -> tuple[Said, ...]:
+def boots_2(message_id: str = "b", on: int = 0, judged: Judged = OK) -> tuple[Said, ...]:
     """2.x."""
     asked = {"reason": "PowerUp", "chargingStation": {"vendorName": "Volt", "model": "V2"}}
     return (
-        calls(CP, message_id, "BootNotification", asked, on=on),
-        answers(CSMS, message_id, {"status": "Accepted", "currentTime": NOON, "interval": 300}, on=on),
+        calls(CP, message_id, "BootNotification", asked, judged, on=on),
+        answers(
+            CSMS, message_id, {"status": "Accepted", "currentTime": NOON, "interval": 300}, judged, on=on
+        ),
     )
 
 

@@ -85,7 +85,8 @@ def test_what_follows_is_decoded_joined_and_judged(quirk: Quirk) -> None:
     assert (answered.action, answered.message_id) == ("Heartbeat", "after")
     assert len(player.of(facts.HeartbeatSeen)) == known
     last = [row for row in player.result.frames if row["message_id"] == "after"]
-    assert [row["verdict"] for row in last] == [1 if known else 0] * 2
+    judged = player.lines[on].speaks not in ("", "2")  # either 2.x: no schema to judge by
+    assert [row["verdict"] for row in last] == [int(judged)] * 2
     assert player.listening.counts.failures == {}
 
 

@@ -112,17 +112,11 @@ def heard(version: str, knows: bool) -> tuple[Heard, ...]:
     return tuple(Heard(version, cut, knows=knows) for cut in range(1, len(recording(version))))
 
 
-GUESSED: Final = pytest.mark.xfail(
-    strict=True,
-    reason="a nameless 2.1 is taken for 2.0.1, whose schema refuses what 2.1 added (versions.spoken)",
-)
-
-
 @pytest.mark.parametrize(
     ("version", "knows"),
     [
         *((version, True) for version in VERSIONS),
-        *(pytest.param(version, False, marks=[GUESSED] * (version == "2.1")) for version in VERSIONS),
+        *((version, False) for version in VERSIONS),
     ],
 )
 def test_the_rest_says_nothing_that_the_whole_does_not(version: str, knows: bool) -> None:
@@ -184,9 +178,6 @@ def test_an_answer_to_an_unseen_call_is_an_orphan_and_is_not_judged(version: str
         assert first["verdict"] == 0 or not orphans
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a nameless line was taken for first is final (Conversation._call)"
-)
 def test_a_nameless_line_may_speak_2_1_though_its_first_message_is_of_2_0_1_too() -> None:
     player = Player([line("", speaks="2.1")])
     status = {"timestamp": NOON, "connectorStatus": "Available", "evseId": 1, "connectorId": 1}

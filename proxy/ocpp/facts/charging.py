@@ -268,7 +268,7 @@ class BatterySwapRequested(Fact, frozen=True, gc=False):
 
 
 class EnergyTransferAllowed(Fact, frozen=True, gc=False):
-    """NotifyAllowedEnergyTransfer was answered (2.1 Q01)."""
+    """NotifyAllowedEnergyTransfer was answered (2.1 Q01), or Authorize was, with the modes allowed (no `status`)."""
 
     transaction_id: str = ""
     modes: tuple[str, ...] = ()
@@ -276,12 +276,10 @@ class EnergyTransferAllowed(Fact, frozen=True, gc=False):
 
 
 class DataTransferred(Fact, frozen=True, gc=False):
-    """DataTransfer was answered: a vendor's own message. `size`: characters of `data` as sent; they are not kept.
-
-    None: the CALL was too long to be kept."""
+    """DataTransfer was answered: a vendor's own message. `size`: characters of `data` as sent; they are not kept."""
 
     direction: Direction
     vendor_id: str = ""
     message_id: str = ""
     status: str = ""
-    size: int | None = None
+    size: int = 0

@@ -1,7 +1,8 @@
 """Facts about what the CSMS orders and what it costs: commands, charging profiles, reservations, local list, display,
 tariffs, grid (DER), event streams.
 
-Told when the charge point has answered; `status` is its answer, as told ("" where the standard gives none).
+Told when the charge point has answered; `status` is its answer, as told ("" where the standard gives none). Of a CALL
+that was not kept (over 16 KiB) nothing is told: what it asked for is unknown.
 """
 
 from __future__ import annotations
@@ -67,11 +68,11 @@ class CacheCleared(Fact, frozen=True, gc=False):
 
 
 class LocalListSent(Fact, frozen=True, gc=False):
-    """SendLocalList. `kind`: Full, Differential. `entries` None: the CALL was too long to be kept."""
+    """SendLocalList. `kind`: Full, Differential."""
 
     version: int | None = None
     kind: str = ""
-    entries: int | None = None
+    entries: int = 0
     status: str = ""
 
 
@@ -227,7 +228,7 @@ class CostTold(Fact, frozen=True, gc=False):
 
 
 class TariffSet(Fact, frozen=True, gc=False):
-    """SetDefaultTariff (`place`) or ChangeTransactionTariff (`transaction_id`) (2.1 I07, I11)."""
+    """SetDefaultTariff (`place`), ChangeTransactionTariff (`transaction_id`), or Authorize's answer (2.1 I07, I11)."""
 
     tariff_id: str = ""
     currency: str = ""
@@ -353,7 +354,7 @@ class EventStreamOpened(Fact, frozen=True, gc=False):
 
 
 class EventStreamAdjusted(Fact, frozen=True, gc=False):
-    """AdjustPeriodicEventStream was answered (2.1 N13)."""
+    """AdjustPeriodicEventStream was answered (2.1 N14)."""
 
     stream_id: int | None = None
     interval_seconds: int | None = None
@@ -362,7 +363,7 @@ class EventStreamAdjusted(Fact, frozen=True, gc=False):
 
 
 class EventStreamClosed(Fact, frozen=True, gc=False):
-    """ClosePeriodicEventStream was answered (2.1 N12)."""
+    """ClosePeriodicEventStream was answered (2.1 N13)."""
 
     stream_id: int | None = None
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from proxy.names import Direction
 from proxy.ocpp.facts import (
@@ -37,8 +36,8 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.profiles import profile_of, schedule_of
-from proxy.ocpp.reading import Reading, Readings
-from proxy.ocpp.tolerant import integer, items, mapping, small, text
+from proxy.ocpp.reading import Reading, Readings, kept
+from proxy.ocpp.tolerant import characters, integer, items, mapping, small, text
 from proxy.ocpp.v16.charging import identity, told, when
 
 
@@ -99,10 +98,7 @@ def _clear_cache(where: Where, call: Any, answer: Any) -> list[Fact]:
 
 
 def _send_local_list(where: Where, call: Any, answer: Any) -> list[Fact]:
-    """A list too long to be kept is not told: the fact would have to say how many entries it had."""
     asked = mapping(call)
-    if not asked:
-        return []
     sent = LocalListSent(
         *where,
         version=integer(asked.get("listVersion")),
@@ -174,29 +170,16 @@ def _get_composite_schedule(where: Where, call: Any, answer: Any) -> list[Fact]:
 
 
 def _data_transfer(direction: Direction, where: Where, call: Any, answer: Any) -> list[Fact]:
-    """Nothing when the CALL was not kept: who the vendor is and how much it sent is unknown."""
     asked = mapping(call)
-    if not asked:
-        return []
     transferred = DataTransferred(
         *where,
         direction=direction,
         vendor_id=text(asked.get("vendorId")),
         message_id=told(asked.get("messageId")),
         status=_status(answer),
-        size=_size(asked.get("data")),
+        size=characters(asked.get("data")),
     )
     return [transferred]
-
-
-def _size(data: Any) -> int:
-    """Characters of `data`; what is no string (1.6 wants one) counts as compact JSON, over 254 levels deep as none."""
-    if data is None:
-        return 0
-    try:
-        return len(data) if isinstance(data, str) else len(orjson.dumps(data).decode())
-    except TypeError:
-        return 0
 
 
 def _data_from_charge_point(where: Where, call: Any, answer: Any) -> list[Fact]:
@@ -209,24 +192,24 @@ def _data_from_csms(where: Where, call: Any, answer: Any) -> list[Fact]:
 
 READINGS: Final[Readings] = {
     Direction.FROM_CHARGE_POINT: {
-        "DataTransfer": Reading(answered=_data_from_charge_point),
+        "DataTransfer": Reading(answered=kept(_data_from_charge_point)),
     },
     Direction.FROM_CSMS: {
-        "CancelReservation": Reading(answered=_cancel_reservation),
-        "ChangeAvailability": Reading(answered=_change_availability),
+        "CancelReservation": Reading(answered=kept(_cancel_reservation)),
+        "ChangeAvailability": Reading(answered=kept(_change_availability)),
         "ClearCache": Reading(answered=_clear_cache),
-        "ClearChargingProfile": Reading(answered=_clear_charging_profile),
-        "DataTransfer": Reading(answered=_data_from_csms),
-        "ExtendedTriggerMessage": Reading(answered=_trigger_message),
-        "GetCompositeSchedule": Reading(answered=_get_composite_schedule),
+        "ClearChargingProfile": Reading(answered=kept(_clear_charging_profile)),
+        "DataTransfer": Reading(answered=kept(_data_from_csms)),
+        "ExtendedTriggerMessage": Reading(answered=kept(_trigger_message)),
+        "GetCompositeSchedule": Reading(answered=kept(_get_composite_schedule)),
         "GetLocalListVersion": Reading(answered=_get_local_list_version),
-        "RemoteStartTransaction": Reading(answered=_remote_start),
-        "RemoteStopTransaction": Reading(answered=_remote_stop),
-        "ReserveNow": Reading(answered=_reserve_now),
-        "Reset": Reading(answered=_reset),
-        "SendLocalList": Reading(answered=_send_local_list),
-        "SetChargingProfile": Reading(answered=_set_charging_profile),
-        "TriggerMessage": Reading(answered=_trigger_message),
-        "UnlockConnector": Reading(answered=_unlock_connector),
+        "RemoteStartTransaction": Reading(answered=kept(_remote_start)),
+        "RemoteStopTransaction": Reading(answered=kept(_remote_stop)),
+        "ReserveNow": Reading(answered=kept(_reserve_now)),
+        "Reset": Reading(answered=kept(_reset)),
+        "SendLocalList": Reading(answered=kept(_send_local_list)),
+        "SetChargingProfile": Reading(answered=kept(_set_charging_profile)),
+        "TriggerMessage": Reading(answered=kept(_trigger_message)),
+        "UnlockConnector": Reading(answered=kept(_unlock_connector)),
     },
 }

@@ -28,7 +28,7 @@ from proxy.ocpp.facts import (
     SecurityEvent,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, seconds, text, truth, word
 from proxy.ocpp.v16.charging import told, when
 
@@ -93,7 +93,6 @@ def _update_firmware(where: Where, call: Any, answer: Any) -> list[Fact]:
 
 
 def _signed_update_firmware(where: Where, call: Any, answer: Any) -> list[Fact]:
-    """Where the firmware member was not kept, the action's own name says that it is signed."""
     asked = mapping(call)
     firmware = mapping(asked.get("firmware"))
     requested = FirmwareUpdateRequested(
@@ -102,7 +101,7 @@ def _signed_update_firmware(where: Where, call: Any, answer: Any) -> list[Fact]:
         request_id=integer(asked.get("requestId")),
         retrieve_at=when(firmware.get("retrieveDateTime")),
         install_at=when(firmware.get("installDateTime")),
-        signed=not firmware or told(firmware.get("signingCertificate")) != "",
+        signed=told(firmware.get("signingCertificate")) != "",
         status=text(mapping(answer).get("status")),
     )
     return [requested]
@@ -196,19 +195,19 @@ READINGS: Final[Readings] = {
         "FirmwareStatusNotification": Reading(said=_firmware_status),
         "LogStatusNotification": Reading(said=_log_status),
         "SecurityEventNotification": Reading(said=_security_event),
-        "SignCertificate": Reading(answered=_sign_certificate),
+        "SignCertificate": Reading(answered=kept(_sign_certificate)),
         "SignedFirmwareStatusNotification": Reading(said=_firmware_status),
     },
     Direction.FROM_CSMS: {
-        "CertificateSigned": Reading(answered=_certificate_signed),
-        "ChangeConfiguration": Reading(answered=_change_configuration),
-        "DeleteCertificate": Reading(answered=_delete_certificate),
+        "CertificateSigned": Reading(answered=kept(_certificate_signed)),
+        "ChangeConfiguration": Reading(answered=kept(_change_configuration)),
+        "DeleteCertificate": Reading(answered=kept(_delete_certificate)),
         "GetConfiguration": Reading(answered=_get_configuration),
-        "GetDiagnostics": Reading(answered=_get_diagnostics),
+        "GetDiagnostics": Reading(answered=kept(_get_diagnostics)),
         "GetInstalledCertificateIds": Reading(answered=_get_installed_certificate_ids),
-        "GetLog": Reading(answered=_get_log),
-        "InstallCertificate": Reading(answered=_install_certificate),
-        "SignedUpdateFirmware": Reading(answered=_signed_update_firmware),
-        "UpdateFirmware": Reading(answered=_update_firmware),
+        "GetLog": Reading(answered=kept(_get_log)),
+        "InstallCertificate": Reading(answered=kept(_install_certificate)),
+        "SignedUpdateFirmware": Reading(answered=kept(_signed_update_firmware)),
+        "UpdateFirmware": Reading(answered=kept(_update_firmware)),
     },
 }

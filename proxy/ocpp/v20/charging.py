@@ -36,10 +36,10 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.meter import ENERGY_REGISTER, ContextClass, Family, elements, samples
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, mapping, number, seconds, small, text, truth, word, words
-from proxy.ocpp.v20.members import at_evse, kept, named, place_of, status_of
+from proxy.ocpp.v20.members import at_evse, named, place_of, status_of
 
 MAX_MODES: Final = 32
 

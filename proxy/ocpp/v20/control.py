@@ -9,8 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-import orjson
-
 from proxy.names import DIRECTIONS, Direction
 from proxy.ocpp.facts import (
     AvailabilityRequested,
@@ -36,11 +34,11 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.profiles import profile_of
-from proxy.ocpp.reading import Reading, Readings, merged
+from proxy.ocpp.reading import Reading, Readings, kept, merged, told
 from proxy.ocpp.times import moment
-from proxy.ocpp.tolerant import identifier, integer, items, mapping, number, text, truth
+from proxy.ocpp.tolerant import characters, identifier, integer, items, mapping, number, text, truth
 from proxy.ocpp.v20 import limits
-from proxy.ocpp.v20.members import at_evse, kept, named, place_of, status_of, told
+from proxy.ocpp.v20.members import at_evse, named, place_of, status_of
 
 
 def _request_start(where: Where, call: Any, answer: Any) -> list[Fact]:
@@ -219,21 +217,9 @@ def _data_transfer(direction: Direction, where: Where, call: Any, answer: Any) -
             vendor_id=text(call.get("vendorId")),
             message_id=text(call.get("messageId")),
             status=status_of(answer),
-            size=_size(call.get("data")),
+            size=characters(call.get("data")),
         )
     ]
-
-
-def _size(data: Any) -> int:
-    """Characters of a text; of any other JSON (2.x allows it) as its shortest text, 0 where it cannot be written."""
-    if data is None:
-        return 0
-    if type(data) is str:
-        return len(data)
-    try:
-        return len(orjson.dumps(data).decode())
-    except orjson.JSONEncodeError:
-        return 0
 
 
 _TRANSFERS: Final = {

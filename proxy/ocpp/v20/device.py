@@ -31,10 +31,10 @@ from proxy.ocpp.facts import (
     SecurityEvent,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import integer, items, mapping, small, text, truth, words
-from proxy.ocpp.v20.members import kept, status_of, told
+from proxy.ocpp.v20.members import status_of
 
 MAX_CERTIFICATES: Final = 1000
 MAX_LOCATIONS: Final = 100

@@ -23,11 +23,11 @@ from proxy.ocpp.facts import (
     StatusChanged,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, small, text, truth, word
 from proxy.ocpp.v20.charging import availability_of
-from proxy.ocpp.v20.members import place_of, told
+from proxy.ocpp.v20.members import place_of
 from proxy.ocpp.v20.variables import report_part
 
 MAX_EVENTS: Final = 1000

@@ -21,10 +21,10 @@ from proxy.ocpp.facts import (
     Where,
 )
 from proxy.ocpp.profiles import profile_of, schedule_of
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import integer, items, mapping, text, truth
-from proxy.ocpp.v20.members import at_evse, kept, status_of, told
+from proxy.ocpp.v20.members import at_evse, status_of
 
 MAX_PROFILES: Final = 1000
 

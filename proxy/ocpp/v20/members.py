@@ -6,11 +6,9 @@ meaning (any, all, the whole charge point), and only the CALL shows what was lef
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-from proxy.ocpp.facts import NOBODY, NOWHERE, Fact, Named, Place, Where
-from proxy.ocpp.reading import Answered, Said
+from proxy.ocpp.facts import NOBODY, NOWHERE, Named, Place
 from proxy.ocpp.tolerant import mapping, small, text
 
 
@@ -38,23 +36,3 @@ def named(id_token: Any) -> Named:
         return Named(text(id_token))
     told = mapping(id_token)
     return Named(text(told.get("idToken")), text(told.get("type"))) if told else NOBODY
-
-
-def kept(reader: Answered) -> Answered:
-    """`reader` of an answered CALL, for a CALL that was kept and is an object."""
-
-    @functools.wraps(reader)
-    def read(where: Where, call: Any, answer: Any) -> list[Fact]:
-        return reader(where, call, answer) if type(call) is dict else []
-
-    return read
-
-
-def told(reader: Said) -> Said:
-    """`reader` of a CALL, for one that is an object: `null` and `[]` say nothing."""
-
-    @functools.wraps(reader)
-    def read(where: Where, call: Any) -> list[Fact]:
-        return reader(where, call) if type(call) is dict else []
-
-    return read

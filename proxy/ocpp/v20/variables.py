@@ -24,10 +24,10 @@ from proxy.ocpp.facts import (
     ReportRequested,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import MAX_TEXT, integer, items, mapping, seconds, small, text, truth, word, words
-from proxy.ocpp.v20.members import kept, place_of, status_of, told
+from proxy.ocpp.v20.members import place_of, status_of
 
 MAX_VARIABLES: Final = 10_000
 """Per message; a full inventory has some thousand, over many messages."""

@@ -15,9 +15,9 @@ from proxy.ocpp.facts import (
     PriorityChargingChanged,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, number, small, text, truth, words
-from proxy.ocpp.v20.members import kept, named, status_of, told
+from proxy.ocpp.v20.members import named, status_of
 
 MAX_BATTERIES: Final = 100
 MAX_MODES: Final = 64

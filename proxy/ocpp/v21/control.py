@@ -24,10 +24,10 @@ from proxy.ocpp.facts import (
     WebPaymentStarted,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, items, mapping, number, seconds, small, text, words
-from proxy.ocpp.v20.members import at_evse, kept, status_of, told
+from proxy.ocpp.v20.members import at_evse, status_of
 
 MAX_TARIFFS: Final = 1000
 MAX_STREAMS: Final = 1000

@@ -20,10 +20,10 @@ from proxy.ocpp.facts import (
     ReportRequested,
     Where,
 )
-from proxy.ocpp.reading import Reading, Readings
+from proxy.ocpp.reading import Reading, Readings, kept, told
 from proxy.ocpp.times import moment
 from proxy.ocpp.tolerant import identifier, integer, items, mapping, text, truth, words
-from proxy.ocpp.v20.members import kept, status_of, told
+from proxy.ocpp.v20.members import status_of
 
 MAX_CONTROLS: Final = 100
 """Of one kind in one message; the standard allows 24."""
