@@ -150,6 +150,7 @@ _DEFAULTS: Final = (
 )
 """Measurand's beginning -> family of its default unit."""
 
+_NUMBERS: Final = frozenset({int, float})
 _CONTEXTS: Final = {"Transaction.Begin": ContextClass.BEGIN, "Transaction.End": ContextClass.END}
 
 
@@ -193,7 +194,7 @@ def _sample(entry: dict[str, Any]) -> Sample:
 
 def _odd_text(told: Any, kind: Kind) -> str:
     """A number that stands for itself needs no text beside it."""
-    return "" if kind.plain and type(told) is float else text(told)[:MAX_VALUE]
+    return "" if kind.plain and type(told) in _NUMBERS else text(told)[:MAX_VALUE]
 
 
 def _in_base_unit(kind: Kind, told: float) -> float | None:

@@ -289,7 +289,7 @@ def sampled(data: Path, frames: int) -> Sampled:
             sum(tally.gaps.values()),
             sum(runner.counts.opened.values()),
             sum(runner.counts.failures.values()),
-            sink.rows,
+            dict(sink.rows),
         )
 
 

@@ -79,6 +79,14 @@ def test_ocpp_2_gives_a_multiplier_to_the_power_of_ten() -> None:
     assert (sample.value, sample.told, sample.kind.multiplier) == (12_500.0, "12.5", 3)
 
 
+@pytest.mark.parametrize(
+    ("told", "unit", "kept"),
+    [("7.40", "W", "7.40"), (7.4, "W", ""), (7, "W", ""), (7.4, "kW", "7.4"), ({}, "W", "")],
+)
+def test_the_original_is_kept_unless_the_value_is_it(told: object, unit: str, kept: str) -> None:
+    assert one(value=told, measurand="Power.Active.Import", unit=unit).told == kept
+
+
 @pytest.mark.parametrize("told", ["", None, "n/a", "1,5", "NaN", "Infinity", [], {}, True, "1_000"])
 def test_what_is_no_number_is_none(told: object) -> None:
     assert one(value=told, measurand="Voltage").value is None

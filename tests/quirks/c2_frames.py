@@ -182,7 +182,7 @@ WRONG_KIND: Final = (
             energy(10),
             judged=violation("type", "/meterValue/0/sampledValue/0/value"),
         ),
-        (sampled(0.0, 10.0, as_told=("", "10")),),
+        (sampled(0.0, 10.0, as_told=("", "")),),
     ),
     Quirk(
         33,

@@ -37,4 +37,7 @@ SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
-CREATE VIEW IF NOT EXISTS meter_values AS SELECT * FROM all_meter_values WHERE source = '';
+-- A JSON number in the base unit is stored once, as `value`.
+CREATE VIEW IF NOT EXISTS meter_values AS
+SELECT * REPLACE (if(told_value = '', ifNull(toString(value), ''), told_value) AS told_value)
+FROM all_meter_values WHERE source = '';

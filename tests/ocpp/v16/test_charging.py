@@ -529,14 +529,23 @@ def test_meter_values_of_the_whole_charge_point_name_no_transaction() -> None:
         {"values": [ELEMENT]},
         {"values": [{"timestamp": NOON, "values": [{"value": "1234"}]}]},
         {"values": {"timestamp": NOON, "value": {"value": "1234"}}},
-        {"meterValue": [{"timestamp": NOON, "sampledValue": {"value": 1234}}]},
+        {"meterValue": [{"timestamp": NOON, "sampledValue": {"value": " 1234"}}]},
     ],
 )
 def test_one_meter_value_in_many_shapes(payload: object) -> None:
-    """Quirks 30 (an object for an array), 33 (a number for a string) and 34 (1.5's members)."""
-    assert said("MeterValues", payload) == [
-        MeterSampled(*WHERE, told=AT_NOON, samples=samples(ELEMENT), source="MeterValues")
+    """Quirks 30 (an object for an array) and 34 (1.5's members)."""
+    [sampled] = of(MeterSampled, said("MeterValues", payload))
+    assert (sampled.told, sampled.source) == (AT_NOON, "MeterValues")
+    assert [(sample.kind, sample.value) for sample in sampled.samples] == [
+        (sample.kind, sample.value) for sample in samples(ELEMENT)
     ]
+
+
+def test_a_number_where_a_string_is_due_is_the_same_value() -> None:
+    """Quirk 33."""
+    element = {"timestamp": NOON, "sampledValue": [{"value": 1234}]}
+    [sampled] = of(MeterSampled, said("MeterValues", {"meterValue": [element]}))
+    assert [(sample.value, sample.told) for sample in sampled.samples] == [(1234.0, "")]
 
 
 def test_a_meter_that_measured_nothing_says_so() -> None:
@@ -559,8 +568,8 @@ def test_values_and_words_as_charge_points_send_them(told: dict[str, Any], value
     """Quirks 32, 33, 36, 38 and 81: the original stays beside the number."""
     [sampled] = of(MeterSampled, said("MeterValues", {"meterValue": [{"sampledValue": [told]}]}))
     [sample] = sampled.samples
-    words = (told.get(name) for name in ("measurand", "phase", "location", "context", "unit"))
-    assert (sample.kind, sample.value) == (kind_of(*words, 0, told.get("format")), value)
+    words: list[Any] = [told.get(name) for name in ("measurand", "phase", "location", "context", "unit")]
+    assert (sample.kind, sample.value) == (kind_of(*[*words, 0, told.get("format")]), value)
     assert sample.told == str(told["value"])
 
 
