@@ -57,7 +57,7 @@ def ready_line(config: Config, taken: Taken) -> str:
     return (
         f"ready: listening on {scheme}://{taken.listeners[0][1]}, upstream {csms}, "
         f"store {without_password(config.store.url)}, admin http://{taken.admin[1]}, "
-        f"capacity {taken.capacity} connections · payload secrets are stored unmasked"
+        f"capacity {taken.capacity} connections"
     )
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.bench.mix import Mix, Shape, write
 from tests.bench.recorder_store import BatchCost, Stored, batch_cost, embedded, stored
 from tests.bench.recorder_tables import NOTES, Figures, stillness, tables
 from tests.bench.stages import checkpoint_ms, left_out, sampled
-from tests.bench.stages_alone import alone
+from tests.bench.stages_alone import Alone, alone
 from tests.bench.stages_inputs import Inputs
 from tests.bench.stages_messages import costs
 from tests.bench.unit import rounds, say, show
@@ -49,15 +49,19 @@ def main(arguments: list[str]) -> int:
     )
     show(shown, notes)
     if not options.quick:
-        raw = {
-            "stages": [asdict(one) for one in figures.stages.kept],
-            "stored": [asdict(one) for one in figures.stored.kept],
-            "alone": [asdict(one) for one in figures.alone.kept],
-            "messages": [{name: asdict(cost) for name, cost in run.items()} for run in figures.messages.kept],
-        }
-        keep("recorder", "The recorder, per frame", "make bench-recorder", shown, notes, raw=raw)
+        keep("recorder", "The recorder, per frame", "make bench-recorder", shown, notes, raw=raw(figures))
     exact = all(one.exact and not one.gaps for one in figures.stored.kept)
     return 0 if exact and not any(one.failures for one in figures.stages.kept) else 1
+
+
+def raw(figures: Figures) -> dict[str, list[dict[str, Any]]]:
+    """Of each round, for the JSON."""
+    return {
+        "stages": [asdict(one) for one in figures.stages.kept],
+        "stored": [asdict(one) for one in figures.stored.kept],
+        "alone": [asdict(one) for one in figures.alone],
+        "messages": [{name: asdict(cost) for name, cost in run.items()} for run in figures.messages.kept],
+    }
 
 
 def _options(arguments: list[str]) -> Options:
@@ -78,7 +82,7 @@ def measure(options: Options, scratch: Path) -> Figures:
         lives = rounds("the process, embedded store", options.rounds, lambda: _life(data, mix, scratch))
     with _journal(scratch, Shape(options.small)) as (data, mix_small):
         inputs = Inputs(data, mix_small.frames)
-        each = rounds("each stage alone", options.rounds, lambda: alone(inputs))
+        each = [_alone(inputs, number) for number in range(options.rounds)]
         kinds = rounds("each kind of message", options.rounds, costs)
         less = rounds("left out", options.rounds, lambda: left_out(data, mix_small.frames))
     densities = [] if options.quick else [_density(options, per_second, scratch) for per_second in DENSITIES]
@@ -90,6 +94,11 @@ def measure(options: Options, scratch: Path) -> Figures:
 def _journal(scratch: Path, shape: Shape) -> Iterator[tuple[Path, Mix]]:
     with tempfile.TemporaryDirectory(dir=scratch) as data:
         yield Path(data), write(shape, Path(data))
+
+
+def _alone(inputs: Inputs, number: int) -> Alone:
+    say(f"each stage alone: round {number + 1}")
+    return alone(inputs)
 
 
 def _life(data: Path, mix: Mix, scratch: Path) -> Stored:

@@ -42,7 +42,7 @@ class Figures:
 
     mix: Mix
     stages: Rounds[Sampled]
-    alone: Rounds[Alone]
+    alone: list[Alone]
     messages: Rounds[dict[str, Cost]]
     left_out: Rounds[dict[Does, float]]
     checkpoint: tuple[float, float]
@@ -77,7 +77,8 @@ def tables(figures: Figures) -> list[Table]:
 
 
 def _goals(figures: Figures) -> Table:
-    one, unit = together(figures.alone.kept, min), min(figures.alone.units) / 1e3
+    one = together(figures.alone, min)
+    unit = one.unit / 1e3
     frames = 1e6 / figures.stored.best(lambda life: life.recorder)
     rows = [
         _goal("facts + validation + correlation, µs per message", UNDERSTOOD_US, one.understood),
@@ -139,7 +140,7 @@ def _row(name: str, found: Rounds[T], micro: Callable[[T], float]) -> list[Cell]
 def _stages(figures: Figures) -> Table:
     runs, lives = figures.stages, figures.stored
     best, unit = min(zip(runs.kept, runs.units, strict=True), key=lambda pair: pair[0].total)
-    alone = together(figures.alone.kept, min).stages
+    alone = together(figures.alone, min).stages
     rows = [_stage(stage, runs, best, alone, unit) for stage in STAGES]
     total = round(runs.median(lambda one: one.total), 2)
     rows.append(["total of the loop", round(best.total, 2), "100%", total, "", 1e3 * best.total / unit])
@@ -169,8 +170,8 @@ def _or_nothing(alone: dict[str, float], stage: str) -> Cell:
 
 def _understood(figures: Figures) -> Table:
     """Per message; what is told of the loop by sampling stands beside it."""
-    low, middle = together(figures.alone.kept, min), together(figures.alone.kept, statistics.median)
-    unit = min(figures.alone.units) / 1e3
+    low, middle = together(figures.alone, min), together(figures.alone, statistics.median)
+    unit = low.unit / 1e3
     rows = [_part(name, figures, (get(low), get(middle)), unit, stages) for name, get, stages in _PARTS]
     note = (
         f"Each over the messages of the mix, {low.messages / low.frames:.2f} a frame. The parts of the conversation: "
@@ -192,7 +193,7 @@ def _part(
     name: str, figures: Figures, found: tuple[float, float], unit: float, stages: tuple[str, ...]
 ) -> list[Cell]:
     low, middle = found
-    share = figures.alone.kept[0].messages / figures.alone.kept[0].frames
+    share = figures.alone[0].messages / figures.alone[0].frames
     run = min(figures.stages.kept, key=lambda one: one.total)
     sampled: Cell = round(sum(run.stages[stage] for stage in stages) / share, 2) if stages else ""
     return [name, round(low, 2), round(middle, 2), round(low / unit, 2), sampled, round(low * share, 2)]

@@ -87,7 +87,7 @@ def alone(inputs: Inputs) -> Alone:
 
 
 def _steadily(made: Callable[[], Works]) -> tuple[float, float]:
-    """(CPU seconds, yardstick in ns) of the first try of three during which the yardstick stood still, else the last."""
+    """(CPU seconds, yardstick in ns) of the first of three tries in which the yardstick stood still, else the last."""
     for _ in range(_TRIES):
         before = unit(_LOOKS)
         seconds, after = measured(made()), unit(_LOOKS)

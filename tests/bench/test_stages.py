@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from proxy.ocpp.versions import asked
 from proxy.pipeline import books, conversation, desk, ledger, rows
 from tests.bench.mix import Mix, Shape, write
 from tests.bench.payloads import REPORT, V16, V20
+from tests.bench.recorder import raw
 from tests.bench.recorder_store import Kept, Stored
 from tests.bench.recorder_tables import Figures, tables
 from tests.bench.stages import STAGES, Does, Sampled, _stage_of, left_out, recorder_over, sampled
@@ -103,7 +106,7 @@ def test_a_message_is_a_text_frame(written: tuple[Path, Mix], inputs: Inputs) ->
 
 
 def test_facts_are_the_conversation_without_what_is_measured_by_itself() -> None:
-    one = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": 10.0}, frames=8, messages=4)
+    one = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": 10.0}, unit=2_000.0, frames=8, messages=4)
     assert one.stages["facts"] == 6.0
     assert one.stages["tables"] == 3.0
     assert one.understood == (10 - 1 - 1) * 2  # neither JSON nor redaction
@@ -111,8 +114,8 @@ def test_facts_are_the_conversation_without_what_is_measured_by_itself() -> None
 
 
 def test_runs_are_put_together_figure_by_figure() -> None:
-    first = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": 30.0}, 1, 1)
-    second = Alone(dict.fromkeys(_MADE, 2.0) | {"conversation": 20.0}, 1, 1)
+    first = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": 30.0}, 2_000.0, 1, 1)
+    second = Alone(dict.fromkeys(_MADE, 2.0) | {"conversation": 20.0}, 2_100.0, 1, 1)
     assert together([first, second], min).stages["facts"] == 16.0
 
 
@@ -167,14 +170,14 @@ def figures(conversation: float, recorder: float) -> Figures:
     loop = Sampled(
         20.0, dict.fromkeys(STAGES, 1.0), 0.1, 6_000, 0, 0, 0, {"frames": 6_080, "meter_values": 9_000}
     )
-    one = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": conversation}, 6_000, 6_000)
+    one = Alone(dict.fromkeys(_MADE, 1.0) | {"conversation": conversation}, 2_000.0, 6_000, 6_000)
     kept = {"frames": Kept(6_080, 60_800), "fleet_minutes": Kept(10, 500), "gaps": Kept(0, 0)}
     life = Stored(recorder, 2.0, 5.0, 6.0, 3.0, 90.0, 300.0, 6_000, 0, 0, "0", kept)
     kinds = {"1.6 Heartbeat": Cost(28, 3.0, 0.5, 0.5, 0.2, 0.2, 0.0)}
     return Figures(
         mix,
         _rounds(loop),
-        _rounds(one),
+        [one],
         _rounds(kinds),
         _rounds(dict.fromkeys(Does, 10.0)),
         (10.0, 1000.0),
@@ -204,6 +207,13 @@ def test_rows_and_bytes_are_told_by_table_and_frame() -> None:
     assert found.rows[0] == ["frames", 6_080, "1.013", 6_080, 10.0, "10.13"]
     assert found.rows[1] == ["fleet_minutes", "", "", 10, 50.0, "0.08"]
     assert found.rows[-1][:3] == ["all", 15_080, "2.513"]
+
+
+def test_what_was_measured_can_be_kept_as_json(written: tuple[Path, Mix]) -> None:
+    data, mix = written
+    kept = json.loads(json.dumps(raw(replace(figures(8.0, 20.0), stages=_rounds(sampled(data, mix.frames))))))
+    assert kept["stages"][0]["rows"]["frames"] == mix.frames + 2 * SHAPE.charge_points
+    assert kept["stored"][0]["tables"]["frames"] == {"rows": 6_080, "size": 60_800}
 
 
 def test_every_row_has_all_columns() -> None:

@@ -2,8 +2,8 @@
 
 `SIM-1.6`, `SIM-2.0.1` and `SIM-2.1` live through the simulator's day. `CP_4711` has all that a support desk is called
 for: a refused card, a start that is rejected, a session that ends early, a fault, an update that fails, a clock an
-hour behind, messages that break the standard, calls without an answer; the CSMS changes its settings; at last it is
-refused. `CP_ODD` sends what is no text: fragments, pings, binary, a lost piece, bytes that are no frames.
+hour behind, messages that break the standard, silence, calls without an answer; the CSMS changes its settings; at
+last it is refused. `CP_ODD` sends what is no text: fragments, pings, binary, a lost piece, bytes that are no frames.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _exchanges(told: Any) -> Iterator[tuple[float, Direction, str, Any, Any, flo
     def status(seconds: float, status: str, error: str = "NoError") -> dict[str, Any]:
         return {"connectorId": 1, "status": status, "errorCode": error, "timestamp": told(seconds)}
 
-    yield 1, CP, "BootNotification", boot, accepted | {"currentTime": told(1 + HOUR), "interval": 300}, 0.02
+    yield 1, CP, "BootNotification", boot, accepted | {"currentTime": told(1 + HOUR), "interval": 60}, 0.02
     yield 2, CP, "StatusNotification", status(2, "Available"), {}, 0.02
     yield 10, CP, "Authorize", {"idTag": "04BAD000"}, {"idTagInfo": {"status": "Blocked"}}, 0.02
     yield 15, CSMS, "RemoteStartTransaction", card | {"connectorId": 1}, {"status": "Rejected"}, 0.05
