@@ -6,6 +6,9 @@ frames and the batch's number do not depend on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from proxy.ocpp.facts import Fact, LifeKind, Where
 from proxy.pipeline.books import Books
 from proxy.pipeline.ledger import WANTS, Ledger
@@ -19,24 +22,27 @@ class Desk:
         self.runner = runner
         self.books = books
         self.ledger = ledger
-        self._wants = frozenset(books.WANTS)
-        self._transacts = frozenset(WANTS)
+        self._analyze = runner.fact
 
     def fact(self, fact: Fact) -> None:
-        kind = type(fact)
-        if kind in self._wants or kind in self._transacts:
-            self._write(kind, fact)
-        self.runner.fact(fact)
+        write = _WRITTEN.get(type(fact))
+        if write is not None:
+            try:
+                write(self, fact)
+            except Exception:
+                self.failed(f"tables {type(fact).__name__}")
+        self._analyze(fact)
 
-    def _write(self, kind: type[Fact], fact: Fact) -> None:
-        try:
-            if kind in self._wants:
-                self.books.fact(fact)
-            if kind in self._transacts:
-                for transaction in self.ledger.fact(fact):
-                    self.books.transaction(transaction)
-        except Exception:
-            self.failed(f"tables {kind.__name__}")
+    def _book(self, fact: Fact) -> None:
+        self.books.fact(fact)
+
+    def _transact(self, fact: Fact) -> None:
+        for transaction in self.ledger.fact(fact):
+            self.books.transaction(transaction)
+
+    def _both(self, fact: Fact) -> None:
+        self.books.fact(fact)
+        self._transact(fact)
 
     def alive(self, where: Where, kind: LifeKind) -> None:
         self.runner.alive(where, kind)
@@ -44,3 +50,10 @@ class Desk:
     def failed(self, what: str) -> None:
         """Something of ours could not read or write what came."""
         self.runner.counts.failures[what] = self.runner.counts.failures.get(what, 0) + 1
+
+
+_WRITTEN: Final[dict[type[Fact], Callable[[Desk, Fact], None]]] = {
+    **dict.fromkeys(Books.WANTS, Desk._book),
+    **dict.fromkeys(WANTS, Desk._transact),
+    **dict.fromkeys(set(Books.WANTS) & set(WANTS), Desk._both),
+}

@@ -7,6 +7,7 @@ column name, so that a missing column is an error and an order mistake is imposs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -58,11 +59,12 @@ class Held(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
 
 UNPARSEABLE: Final = VERDICTS["unparseable"]
 UNJUDGED: Final = VERDICTS[""]
-FROM_TABLE: Final = {name: tuple(columns) for name, columns in TABLES.items()}
+_IN_ORDER: Final = {name: itemgetter(*columns) for name, columns in TABLES.items()}
 
 
 def row_of(table: str, values: Mapping[str, Any]) -> Row:
     """`values` in the table's column order; a column without a value, or a value without a column, is a KeyError."""
     if len(values) != len(TABLES[table]):
         raise KeyError(f"{table}: {sorted(set(values) ^ set(TABLES[table]))}")
-    return tuple(values[column] for column in FROM_TABLE[table])
+    row: Row = _IN_ORDER[table](values)
+    return row
