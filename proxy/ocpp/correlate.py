@@ -97,11 +97,12 @@ class _Side:
 class Correlator:
     """Joins calls and replies of one connection. `asked`: the actions whose CALL is read again at its answer."""
 
-    __slots__ = ("_sides", "asked")
+    __slots__ = ("_asked_by", "_sides", "asked")
 
     def __init__(self, asked: Collection[str] = ()) -> None:
         self.asked = asked
         self._sides = {direction: _Side() for direction in DIRECTIONS}
+        self._asked_by = {direction: self._sides[direction.other] for direction in DIRECTIONS}
 
     @property
     def waiting(self) -> int:
@@ -126,12 +127,16 @@ class Correlator:
 
     def reply(self, direction: Direction, reply: Reply, clock: int) -> Verdict:
         """What `reply`, sent by `direction`, belongs to."""
-        side, message_id = self._sides[direction.other], reply.message_id
-        if message_id in side.waiting and not isinstance(reply, CallResultError):
-            call = _take(side, message_id)
-            _remember(side, call)
-            return Answer(call, max(0, clock - call.clock))
-        return self._without_call(direction, reply)
+        side, message_id = self._asked_by[direction], reply.message_id
+        if message_id not in side.waiting or isinstance(reply, CallResultError):
+            return self._without_call(direction, reply)
+        call = _take(side, message_id)
+        answered = side.answered
+        answered.pop(message_id, None)
+        if len(answered) >= MAX_ANSWERED:
+            del answered[next(iter(answered))]
+        answered[message_id] = call.action
+        return Answer(call, max(0, clock - call.clock))
 
     def _without_call(self, direction: Direction, reply: Reply) -> Verdict:
         asker = direction.other
@@ -181,11 +186,3 @@ def _take(side: _Side, message_id: str) -> Waiting:
 def _give_up(side: _Side, message_id: str, reason: str, clock: int) -> Unanswered:
     call = _take(side, message_id)
     return Unanswered(call, reason, max(0, clock - call.clock))
-
-
-def _remember(side: _Side, call: Waiting) -> None:
-    answered = side.answered
-    answered.pop(call.message_id, None)
-    if len(answered) >= MAX_ANSWERED:
-        del answered[next(iter(answered))]
-    answered[call.message_id] = call.action

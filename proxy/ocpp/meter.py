@@ -171,8 +171,7 @@ def _sample(entry: dict[str, Any]) -> Sample:
     """Most of a fleet's bytes come through here: nearly always two look-ups and a number (`make bench-recorder`)."""
     get = entry.get
     unit, multiplier = get("unit"), 0
-    if unit is None and (measure := get("unitOfMeasure")) is not None:
-        measure = mapping(measure)
+    if unit is None and type(measure := get("unitOfMeasure")) is dict:
         unit, multiplier = measure.get("unit"), measure.get("multiplier", 0)
     words = (get("measurand"), get("phase"), get("location"), get("context"), unit, multiplier, get("format"))
     try:
@@ -183,17 +182,16 @@ def _sample(entry: dict[str, Any]) -> Sample:
     value = number(told)
     if value is not None and not kind.plain:
         value = _in_base_unit(kind, value)
+    if type(told) is float and kind.plain:
+        told = ""  # a number that stands for itself needs no text beside it
+    elif type(told) is not str or len(told) > MAX_VALUE:
+        told = _odd_text(told, kind)
     signed = get("signedMeterValue")
-    return Sample(
-        kind,
-        value,
-        told if type(told) is str and len(told) <= MAX_VALUE else _odd_text(told, kind),
-        None if signed is None else _signature(mapping(signed)),
-    )
+    return Sample(kind, value, told, None if signed is None else _signature(mapping(signed)))
 
 
 def _odd_text(told: Any, kind: Kind) -> str:
-    """A number that stands for itself needs no text beside it."""
+    """What is no string, or a long one."""
     return "" if kind.plain and type(told) in _NUMBERS else text(told)[:MAX_VALUE]
 
 

@@ -79,6 +79,7 @@ class Conversation:
         "_listener",
         "_readings",
         "_reports",
+        "_tell",
         "_time",
         "_version",
         "boot",
@@ -91,6 +92,7 @@ class Conversation:
         self._identity = identity
         self._time = time
         self._listener = listener
+        self._tell: Callable[[Fact], None] = _nobody if listener is None else listener.fact
         self._correlator = Correlator()
         self._reports = Reports()
         self.boot = Boot()
@@ -156,7 +158,8 @@ class Conversation:
         listener = self._listener
         if listener is None:
             return _unread(text)
-        where = self._where(frame_no)
+        who, time = self._identity, self._time
+        where: Where = _WHERE(Where, (who.charge_point, who.connection_id, frame_no, time.at, time.clock))
         if direction is _FROM_CHARGE_POINT:
             listener.alive(where, _MESSAGE)
         message = decode(text)
@@ -207,7 +210,7 @@ class Conversation:
         call = found.call
         judgement = self._judge.result(call.direction, call.action, result.payload)
         result, stored = cleared(result, text, call.action, call.text)
-        self._answered(where, found, "")
+        self._tell(_answered(where, found, ""))
         meaning = _joined(found, 3, judgement.verdict, stored)
         if judgement.rule:
             meaning = self._judged(where, direction, meaning, judgement)
@@ -219,7 +222,7 @@ class Conversation:
         judgement = self._judged_error(4, error)
         if isinstance(found, Answer):
             error, stored = cleared_error(error, text, found.call.action)
-            self._answered(where, found, error.code)
+            self._tell(_answered(where, found, error.code))
             meaning = _joined(found, 4, judgement.verdict, stored)
         else:
             error, stored = cleared_error(error, text, "")
@@ -237,13 +240,6 @@ class Conversation:
         else:
             meaning = self._strange(where, found, 5, error.message_id, error.code, stored)
         return self._judged(where, direction, meaning, judgement)
-
-    def _answered(self, where: Where, answer: Answer, code: str) -> None:
-        call = answer.call
-        fact = facts.CallAnswered(
-            *where, call.direction, call.action, call.message_id, answer.latency_ns, code
-        )
-        self._tell(fact)
 
     def _strange(
         self,
@@ -325,12 +321,6 @@ class Conversation:
             if complete is not None:
                 self._tell(complete)
 
-    # the listener
-
-    def _tell(self, fact: Fact) -> None:
-        if self._listener is not None:
-            self._listener.fact(fact)
-
     # checkpoint
 
     def state(self) -> ConversationState:
@@ -343,6 +333,10 @@ class Conversation:
         self._reports = Reports.restore(state.reports)
         self.boot = state.boot
         self._speak(state.version)
+
+
+def _nobody(fact: Fact) -> None:
+    """In safe mode facts are not heard."""
 
 
 _SPECIAL: Final = frozenset({facts.Booted, facts.ReportPartReceived})
@@ -359,6 +353,11 @@ def _joined(answer: Answer, kind: int, verdict: int, stored: bytes) -> Meaning:
     return Meaning(
         kind, verdict, 0, call.message_id, call.action, latency_us, stored, bool(stored), call.frame_no
     )
+
+
+def _answered(where: Where, answer: Answer, code: str) -> Fact:
+    call = answer.call
+    return facts.CallAnswered(*where, call.direction, call.action, call.message_id, answer.latency_ns, code)
 
 
 def _unanswered(where: Where, lost: Unanswered) -> Fact:

@@ -192,7 +192,7 @@ def _transaction_event(where: Where, call: Any) -> list[Fact]:
     info = mapping(get("transactionInfo"))
     transaction_id, place = identifier(info.get("transactionId")), place_of(get("evse"))
     sampled = _sampled(where, get("meterValue"), place, transaction_id, "TransactionEvent")
-    cost = _cost_of(where, transaction_id, get("costDetails"))
+    cost = _cost_of(where, transaction_id, get("costDetails")) if "costDetails" in call else []
     kind = "updated" if get("eventType") == "Updated" else word(get("eventType"))
     if kind not in _EVENTS:
         return [*sampled, *cost]
