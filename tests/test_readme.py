@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def test_there_is_something_to_run() -> None:
     """The patterns above find what is there."""
-    assert (len(SHOWN), len(ASKED)) == (README.count("ocpptap query ") - README.count("`ocpptap query "), 18)
+    assert (len(SHOWN), len(ASKED)) == (README.count('ocpptap query "'), 18)
     assert len(ANSWERED) == len(ASKED)
     assert len(re.findall(r"^## \d+\. ", QUESTIONS, re.MULTILINE)) == 10
 

@@ -19,7 +19,8 @@ from proxy.log import printable
 NARROWEST: Final = 60
 _TIME: Final = 15
 _NUMBER: Final = 7
-_INDENT: Final = " " * (_TIME + _NUMBER + 4)
+_INDENT: Final = " " * (_TIME + _NUMBER + 5)
+"""Up to where a call's action stands."""
 _ARROWS: Final = {"from_charge_point": "→", "from_csms": "←"}
 _SENDERS: Final = {"from_charge_point": "the charge point", "from_csms": "the CSMS"}
 _WHO: Final = {"charge_point": "the charge point", "csms": "the CSMS", "proxy": "ocpptap"}

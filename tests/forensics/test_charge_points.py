@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     )
     for name, (_, links, _) in LINKS.items():
         for number, (begin, end) in enumerate(links):
-            put(store, "connections", list(versions(name, f"{name}-{number}", begin, end)))
+            put_each(store, versions(name, f"{name}-{number}", begin, end))
     yield store
     store.close()
 
@@ -73,6 +73,12 @@ def put(store: Store, table: str, rows: list[dict[str, Any]]) -> None:
     store.query(f"INSERT INTO all_{table} ({names}) VALUES {values}", {}, "TabSeparated")
 
 
+def put_each(store: Store, rows: Iterable[dict[str, Any]]) -> None:
+    """Versions of a connection as they come: one by one, so that the store has both."""
+    for row in rows:
+        put(store, "connections", [row])
+
+
 def literal(value: Any) -> str:
     return str(value) if isinstance(value, int | list) else f"'{value}'"
 
@@ -93,7 +99,7 @@ def test_uptime_is_the_share_of_time_with_a_link(store: Store, name: str) -> Non
 def test_uptime_is_never_rounded_up(store: Store) -> None:
     """Ten minutes without a link in thirty days are not 100 %."""
     put(store, "charge_points", [{"charge_point": "almost", **seen(60 * DAY)}])
-    put(store, "connections", list(versions("almost", "almost-0", 60 * DAY, 1 / 6)))
+    put_each(store, versions("almost", "almost-0", 60 * DAY, 1 / 6))
     assert one(store, "almost")["uptime"] == 0.9997
     assert as_text([one(store, "almost")]).endswith("down  99.97 %")
 
@@ -101,7 +107,7 @@ def test_uptime_is_never_rounded_up(store: Store) -> None:
 def test_a_refused_handshake_is_no_link(store: Store) -> None:
     put(store, "charge_points", [{"charge_point": "refused", **seen(1)}])
     (row,) = list(versions("refused", "refused-0", 1, OPEN))
-    put(store, "connections", [row | {"state": "refused"}])
+    put(store, "connections", [row | {"state": "refused", "last_at": ago(0.5), "count": 9}])
     assert (one(store, "refused")["uptime"], one(store, "refused")["connected"]) == (0.0, False)
 
 
@@ -126,7 +132,7 @@ def test_the_passport_says_what_it_told(store: Store) -> None:
 def test_last_seen_is_the_newest_sign_of_it(store: Store) -> None:
     """An open connection's row is old; the hours know."""
     put(store, "charge_points", [{"charge_point": "talks", **seen(9)}])
-    put(store, "connections", list(versions("talks", "talks-0", 9, OPEN)))
+    put_each(store, versions("talks", "talks-0", 9, OPEN))
     hour = f"{NOW - datetime.timedelta(hours=1):%Y-%m-%d %H:00:00}"
     put(store, "charge_point_hours", [{"hour": hour, "charge_point": "talks", "last_at": ago(1)}])
     assert one(store, "talks")["last_seen"] == ago(1).replace(" ", "T") + "Z"

@@ -145,14 +145,15 @@ def test_an_open_session_has_no_end_yet(data: Path, store: Store) -> None:
 
 
 def test_what_nobody_observed_stands_where_it_was(data: Path, store: Store) -> None:
-    """A gap of everybody's, inside the session; one of another time is not its gap."""
+    """A gap of everybody's, inside the session. One before or after it, or of another journal, is none of its own."""
     (session,) = ask(data, "SELECT connection_id FROM connections WHERE charge_point = 'CP_ODD'").split()
-    change(
-        data,
-        "INSERT INTO all_gaps (at, until_at, batch, kind, reason, journal) "
-        "SELECT known.at + INTERVAL moved SECOND AS at, at + INTERVAL 1 SECOND, 1, 'unobserved', 'asleep', journal "
-        "FROM all_connections AS known FINAL ARRAY JOIN [6, 7200] AS moved WHERE charge_point = 'CP_ODD'",
-    )
+    for seconds, journal in ((-7_200, "journal"), (6, "journal"), (6, "'00'"), (7_200, "journal")):
+        change(
+            data,
+            "INSERT INTO all_gaps (at, until_at, batch, kind, reason, journal) "
+            f"SELECT known.at + INTERVAL {seconds} SECOND AS at, at + INTERVAL 1 SECOND, 1, 'unobserved', 'asleep', "
+            f"{journal} FROM all_connections AS known FINAL WHERE charge_point = 'CP_ODD'",
+        )
     lines = list(show_session(store, session))
     assert "! gap (unobserved): time not seen until" in lines[at(lines, "asleep")]
 
@@ -203,6 +204,13 @@ def test_what_it_cannot_show_it_says_in_one_line(say: Any, words: Any, code: int
     found, out, err = say("show", *words)
     assert (found, out, err.count("\n")) == (code, "", 1)
     assert err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize("name", ["show", "charge-points", "sessions"])
+def test_each_can_be_told_where_the_store_is(say: Any, name: str) -> None:
+    code, out, _ = say(name, "--help")
+    assert code == 0
+    assert all(option in out for option in ("--data", "--store", "--config"))
 
 
 def test_a_prefix_of_several_sessions_is_one_line(say: Any, data: Path) -> None:
