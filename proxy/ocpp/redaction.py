@@ -179,7 +179,7 @@ def cleared_unparsed(message: Unparsed, text: bytes) -> tuple[Unparsed, bytes]:
 
 def cleared_unread(text: bytes) -> bytes:
     """The text to be stored of a message that is not looked at: b"" when nothing in it is suspicious."""
-    return MASKED_TEXT if suspicious(text) and (b"\\u" in text or scan(text)) else b""
+    return MASKED_TEXT if suspicious(text) and scan(text) else b""
 
 
 def masked(message_type: int, action: str, payload: Any, echo: frozenset[str] = _NOTHING) -> Any:

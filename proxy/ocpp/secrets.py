@@ -240,10 +240,10 @@ _NAMES: Final = {
     ),
     b"vpn": (b'"vpn"',),
     b"secret": (b"secret",),
-    b"pwd": (b'pwd"', b"pwd=", b"pwd:"),
+    b"pwd": (b'pwd":', b'"pwd"', b"pwd=", b"pwd:"),
     b"pin": (b"simpin", b"sim_pin", b"pincode", b"pin_code", b'"pin"', b"userpin"),
     b"credential": (b"credential",),
-    b"psk": (b'psk"',),
+    b"psk": (b'psk":', b'"psk"', b"psk: "),
     b"token": (
         b"accesstoken", b"access_token", b"authtoken", b"auth_token", b"apitoken", b"api_token", b"bearertoken",
         b"refreshtoken", b"refresh_token", b"sessiontoken", b"session_token", b"securitytoken",
@@ -251,7 +251,8 @@ _NAMES: Final = {
     b"bearer": (b"bearer ",),
 }  # fmt: skip
 """What all names of a kind have in common -> the names, as they stand in any bytes."""
-_WITH_PASSWORD: Final = re.compile(rb"/\\?/[^/?#\s\"'<>@:]{0,256}:[^\s\"'<>@]{1,256}@")
+_WITH_PASSWORD: Final = re.compile(rb"[a-z]:\\?/\\?/[!-~]{0,256}?:[!-~]{1,256}?@", re.IGNORECASE)
+"""With a scheme and printable: of random bytes, a mebibyte nearly always holds two slashes, a colon and an at."""
 _WITH_TOKEN: Final = re.compile(_PARAMETER.encode() + rb"[^&#;\s\"'<>]")
 
 

@@ -61,9 +61,14 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def csms() -> Iterator[RawCsms]:
-    with raw_csms(DEFLATE) as csms:
+HIDDEN = frozenset(HOSTILE) - {"100_000_fragments", "invalid_utf8", "deep_json", "nul_bytes"}
+"""What nobody could read: where compression was agreed on it may hold a secret, and is masked."""
+
+
+@pytest.fixture(scope="module", params=[b"", DEFLATE], ids=["plain", "deflate"])
+def csms(request: pytest.FixtureRequest) -> Iterator[RawCsms]:
+    """One that agrees to no compression, and one that does."""
+    with raw_csms(request.param) as csms:
         yield csms
 
 
@@ -82,7 +87,7 @@ def recorded(run: Running, name: str) -> str:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_bytes_pass_untouched_and_the_store_rebuilds_them(
-    name: str, run: Running, csms: RawCsms
+    name: str, run: Running, csms: RawCsms, request: pytest.FixtureRequest
 ) -> None:
     data = HOSTILE[name]()
     say_and_leave(tunnel(run.port, f"/ocpp/{name}"), data)
@@ -94,7 +99,9 @@ def test_hostile_bytes_pass_untouched_and_the_store_rebuilds_them(
     finally:
         store.close()
     assert verdict.ok, verdict
-    assert (verdict.streams[0].sha256, verdict.streams[0].size) == (expected, len(data))
+    hidden = name in HIDDEN and "deflate" in request.node.callspec.id
+    rebuilt = "" if hidden else expected
+    assert (verdict.streams[0].sha256, verdict.streams[0].size) == (rebuilt, len(data))
 
 
 def test_memory_stays_bounded(run: Running) -> None:

@@ -82,9 +82,15 @@ def exchange(near: socket.socket, far: socket.socket, up: bytes, down: bytes) ->
         return above.result(), below.result()
 
 
-@pytest.fixture(scope="module")
-def csms() -> Iterator[HandCsms]:
-    with hand_csms(DEFLATE) as csms:
+MAY_HIDE = ("garbage", "three_mebibytes", "frames_then_garbage")
+"""Nobody read these: where compression was agreed on they may hold a secret and are masked, and so is by chance what
+looks like the name of one."""
+
+
+@pytest.fixture(scope="module", params=[b"", DEFLATE], ids=["plain", "deflate"])
+def csms(request: pytest.FixtureRequest) -> Iterator[HandCsms]:
+    """One that agrees to no compression, and one that does."""
+    with hand_csms(request.param) as csms:
         yield csms
 
 
@@ -105,6 +111,14 @@ def told(*streams: bytes) -> list[tuple[str, int]]:
     return [(hashlib.sha256(stream).hexdigest(), len(stream)) for stream in streams]
 
 
+def assert_rebuilt_or_masked(found: list[tuple[str, int]], expected: list[tuple[str, int]]) -> None:
+    """Of a stream with masked rows there is no digest; its length is told all the same."""
+    assert [
+        (digest and told, size) for (digest, size), (told, _) in zip(found, expected, strict=True)
+    ] == found
+    assert [size for _, size in found] == [size for _, size in expected]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_both_directions_at_once_pass_untouched_and_are_rebuilt(
     name: str, run: Running, csms: HandCsms
@@ -112,9 +126,13 @@ def test_both_directions_at_once_pass_untouched_and_are_rebuilt(
     up, down = HOSTILE[name](5, True), HOSTILE[name](6, False)
     above, below = exchange(*both_ends(run.port, csms, f"/ocpp/{name}"), up, down)
     assert told(above, below) == told(up, down)
-    assert rebuilt(run, name) == told(up, down)
+    if name in MAY_HIDE:
+        assert_rebuilt_or_masked(rebuilt(run, name), told(up, down))
+    else:
+        assert rebuilt(run, name) == told(up, down)
 
 
+@pytest.mark.parametrize("csms", [DEFLATE], indirect=True)
 def test_compressed_texts_are_readable_in_both_directions(run: Running, csms: HandCsms) -> None:
     up, down = compressed(7, mask=True), compressed(8, mask=False)
     exchange(*both_ends(run.port, csms, "/ocpp/readable"), up, down)
@@ -247,6 +265,6 @@ def test_a_gibibyte_announced_and_dribbled_stays_bounded(run: Running, csms: Han
             sender.join()
     whole = told(up + b"z" * DRIBBLED, down + b"z" * DRIBBLED)
     assert told(above, below.result()) == whole
-    assert rebuilt(run, "dribbled") == whole
+    assert_rebuilt_or_masked(rebuilt(run, "dribbled"), whole)
     peaks = {part: peak_bytes(run.pids(part)[0]) for part in MOST_BYTES}
     assert {part: peak for part, peak in peaks.items() if peak > MOST_BYTES[part]} == {}, peaks

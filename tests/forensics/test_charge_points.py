@@ -14,7 +14,6 @@ from proxy.store.client import Role, Store, connect
 
 HOUR = 1.0
 DAY = 24 * HOUR
-NOW = datetime.datetime.now(datetime.UTC)
 OPEN = None
 """The end of a connection that has none."""
 
@@ -52,7 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def ago(hours: float) -> str:
-    return f"{NOW - datetime.timedelta(hours=hours):%Y-%m-%d %H:%M:%S.%f}"
+    return f"{datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def seen(first: float) -> dict[str, Any]:
@@ -118,13 +117,18 @@ def test_imported_connections_are_no_link(store: Store) -> None:
 
 
 def test_the_passport_says_what_it_told(store: Store) -> None:
-    told = {"vendor": "V", "model": "M\x1b", "firmware": "1.2", "ocpp_version": "2.1", "boot_at": ago(1)}
-    more = {"connected_at": ago(1), "connectors": ["1.1", "2.1"], "heartbeat_interval": 300}
-    put(store, "charge_points", [{"charge_point": "told", **seen(1), **told, **more}])
+    then = ago(1)
+    told = {"vendor": "V", "model": "M\x1b", "firmware": "1.2", "ocpp_version": "2.1", "boot_at": then}
+    more = {"connected_at": then, "connectors": ["1.1", "2.1"], "heartbeat_interval": 300}
+    put(
+        store,
+        "charge_points",
+        [{"charge_point": "told", "first_at": then, "last_at": then, "batch": 1, **told, **more}],
+    )
     found = one(store, "told")
     assert [found[name] for name in ("vendor", "firmware", "ocpp_version")] == ["V", "1.2", "2.1"]
     assert (found["connectors"], found["heartbeat_interval"]) == (["1.1", "2.1"], 300)
-    assert found["first_seen"] == ago(1).replace(" ", "T") + "Z"
+    assert found["first_seen"] == then.replace(" ", "T") + "Z"
     assert "\x1b" not in as_text([found])
     assert as_text([found]).splitlines()[1].split()[:7] == ["told", "V", "M\\x1b", "1.2", "2.1", "1.1", "2.1"]
 
@@ -133,9 +137,13 @@ def test_last_seen_is_the_newest_sign_of_it(store: Store) -> None:
     """An open connection's row is old; the hours know."""
     put(store, "charge_points", [{"charge_point": "talks", **seen(9)}])
     put_each(store, versions("talks", "talks-0", 9, OPEN))
-    hour = f"{NOW - datetime.timedelta(hours=1):%Y-%m-%d %H:00:00}"
-    put(store, "charge_point_hours", [{"hour": hour, "charge_point": "talks", "last_at": ago(1)}])
-    assert one(store, "talks")["last_seen"] == ago(1).replace(" ", "T") + "Z"
+    then = ago(1)
+    put(
+        store,
+        "charge_point_hours",
+        [{"hour": f"{then[:13]}:00:00", "charge_point": "talks", "last_at": then}],
+    )
+    assert one(store, "talks")["last_seen"] == then.replace(" ", "T") + "Z"
 
 
 def test_who_said_nothing_yet_is_shown_too(store: Store) -> None:
