@@ -164,7 +164,7 @@ def samples(meter_value: Any) -> tuple[Sample, ...]:
     found = meter_value.get("sampledValue") if type(meter_value) is dict else None
     if type(found) is not list or len(found) > MAX_SAMPLES:
         found = items(found)[:MAX_SAMPLES]
-    return tuple([_sample(entry) for entry in found if type(entry) is dict])
+    return tuple([_sample(entry) for entry in found if type(entry) is dict and entry])
 
 
 def _sample(entry: dict[str, Any]) -> Sample:

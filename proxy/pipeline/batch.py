@@ -1,9 +1,9 @@
 """Rows gathered into batches whose bounds are functions of the stream alone (DESIGN 5).
 
 A batch is (run, whole second of the monotonic clock, part): it is cut when the stream enters another second,
-and within a second after exactly 20,000 frame rows, at the row that reaches 32 MiB of payload, or at the rows that
-reach 200,000 of all tables together. The same journal therefore always gives the same batches, and a batch sent again
-carries its old token.
+and within a second after exactly 20,000 frame rows or at the row that reaches 32 MiB of payload. The same journal
+therefore always gives the same batches, also in safe mode, which has no rows but frames, connections and gaps; and a
+batch sent again carries its old token. What the other tables get within those bounds is bounded by the payload.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from proxy.tables import INSERT_ORDER, KEYS, MERGED, ONE_ROW_A_BATCH, TABLES
 
 Row = tuple[Any, ...]
 MAX_FRAME_ROWS: Final = 20_000
-MAX_ROWS: Final = 200_000
-"""Of all tables together; rows that are added together stay together, so a batch may have a message's rows more."""
 MAX_PAYLOAD: Final = 32 * 1024 * 1024
 SECOND: Final = 1_000_000_000
 
@@ -52,7 +50,6 @@ class Batcher:
         self._where = (-1, -1)
         self._part = 0
         self._payload = 0
-        self._others = 0
         self._rows: dict[str, list[Row]] = {table: [] for table in _APPENDED}
         self._frames = self._rows["frames"]
         self._versions: dict[str, dict[Row, Row]] = {table: {} for table in ONE_ROW_A_BATCH}
@@ -85,7 +82,7 @@ class Batcher:
             self.ready.append(
                 Batch(self.number, self.at, {table: found for table, found in rows.items() if found})
             )
-        self._payload = self._others = 0
+        self._payload = 0
         self._frames = self._rows["frames"]
 
     def _take(self, table: str) -> list[Row]:
@@ -100,19 +97,12 @@ class Batcher:
         """Add one `frames` row of so many payload bytes."""
         self._frames.append(row)
         self._payload += payload
-        frames = len(self._frames)
-        if frames >= MAX_FRAME_ROWS or self._payload >= MAX_PAYLOAD or frames + self._others >= MAX_ROWS:
+        if len(self._frames) >= MAX_FRAME_ROWS or self._payload >= MAX_PAYLOAD:
             self.next_part()
 
     def add(self, table: str, rows: list[Row]) -> None:
         """Add rows of an append-only table, made for the batch in hand: they go into it together."""
         self._rows[table] += rows
-        self._another(len(rows))
-
-    def _another(self, count: int) -> None:
-        self._others += count
-        if self._others + len(self._frames) >= MAX_ROWS:
-            self.next_part()
 
     def next_part(self) -> None:
         """Complete the batch in hand in the middle of its second."""
@@ -137,7 +127,6 @@ class Batcher:
         earlier = known.get(key)
         if earlier is None:
             known[key] = row
-            self._another(1)
         else:
             known[key] = row if table not in MERGED else _together(table, earlier, row)
 

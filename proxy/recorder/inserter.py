@@ -24,7 +24,9 @@ from proxy.store.interface import StoreError
 from proxy.tables import INSERT_ORDER
 
 MOST_WAITING: Final = 4
-"""Batches; each at most 20,000 frame rows, 200,000 rows in all, and 32 MiB of payload."""
+"""Batches; each at most 20,000 frame rows and 32 MiB of payload, with the rows that follow from them."""
+MOST_ROWS: Final = 200_000
+"""Of one insert; a batch of meter values may have more."""
 _LONGEST_PAUSE: Final = 5.0
 _SAY_AGAIN_SECONDS: Final = 60.0
 Action = Callable[[], None]
@@ -116,7 +118,15 @@ class Inserter:
         self.stored_at = item.at
 
     def _until_stored(self, table: str, rows: list[Row], number: int) -> None:
+        """In pieces that the store takes as one block each; a piece has a token of its own."""
         token = f"{self._journal}:{number}:{table}"
+        for begin in range(0, len(rows), MOST_ROWS):
+            self._piece(table, rows[begin : begin + MOST_ROWS], f"{token}:{begin}" if begin else token)
+        if not self._given_up.is_set():
+            self.stored[table] = number
+
+    def _piece(self, table: str, rows: list[Row], token: str) -> None:
+        """Until it is stored, or given up."""
         pause = 0.05
         while not self._given_up.is_set():
             try:
@@ -128,7 +138,6 @@ class Inserter:
                 self._given_up.wait(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            self.stored[table] = number
             self.last_error = ""
             return
 

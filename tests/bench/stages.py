@@ -90,7 +90,7 @@ _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ),
     *(
         (f"proxy/pipeline/batch.py:{word}", "tables")
-        for word in ("add", "version", "_another", "_together", "_newest", "_union")
+        for word in ("add", "version", "_together", "_newest", "_union")
     ),
     ("proxy/pipeline/rows.py:row_of", "tables"),
     ("analyzers/", "analyzers"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from proxy.pipeline.batch import Batch, Row
-from proxy.recorder.inserter import MOST_WAITING, Inserter
+from proxy.recorder.inserter import MOST_ROWS, MOST_WAITING, Inserter
 from proxy.tables import INSERT_ORDER
 
 JOURNAL = b"\x01" * 16
@@ -62,6 +62,16 @@ def test_tables_are_sent_in_their_order() -> None:
         done(inserter)
         assert notebook.tokens == [token(1, table) for table in INSERT_ORDER]
         assert inserter.rows == dict.fromkeys(INSERT_ORDER, 1)
+
+
+def test_many_rows_go_in_pieces_with_tokens_of_their_own_and_are_sent_again_as_they_were() -> None:
+    notebook = Notebook(failures=2)
+    with inserting(notebook) as inserter:
+        inserter.put(Batch(1, 10, {"meter_values": [()] * (2 * MOST_ROWS + 1)}), 1)
+        done(inserter)
+        whole = token(1, "meter_values")
+        assert notebook.tokens == [whole] * 3 + [f"{whole}:{MOST_ROWS}", f"{whole}:{2 * MOST_ROWS}"]
+        assert inserter.rows["meter_values"] == 2 * MOST_ROWS + 1
 
 
 def test_frames_go_first_and_findings_last() -> None:
