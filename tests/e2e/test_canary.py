@@ -222,10 +222,12 @@ async def test_no_secret_is_kept_anywhere_but_in_the_journal(tmp_path: Path, set
             found["metrics"] = world.canaries.within(metrics(run))
             assert all(verdict_of(data, session).ok for session in ids)
         found["log"] = world.canaries.within(run.log.read_bytes())
+        # as long as the store lives, files come and go
+        await asyncio.to_thread(until, lambda: not run.pids("store"), "the store did not end")
     for path, content in files_of(data / "clickhouse", data / "recorder", data / "metrics"):
         found[str(path)] = world.canaries.within(content)
     assert {where: what for where, what in found.items() if what} == {}
-    assert any(where.endswith("checkpoint-a") for where in found)
+    assert any("checkpoint-" in where for where in found)
     assert any("frames" in where for where in found)
     journal = world.canaries.within(b"".join(content for _, content in files_of(data / "journal")))
     assert {what.split(" ocpp")[0] for what in journal} >= {
