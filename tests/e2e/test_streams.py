@@ -83,8 +83,7 @@ def exchange(near: socket.socket, far: socket.socket, up: bytes, down: bytes) ->
 
 
 MAY_HIDE = ("garbage", "three_mebibytes", "frames_then_garbage")
-"""Nobody read these: where compression was agreed on they may hold a secret and are masked, and so is by chance what
-looks like the name of one."""
+"""Nobody read these: where compression was agreed on they may hold a secret, and are masked."""
 
 
 @pytest.fixture(scope="module", params=[b"", DEFLATE], ids=["plain", "deflate"])
@@ -121,12 +120,12 @@ def assert_rebuilt_or_masked(found: list[tuple[str, int]], expected: list[tuple[
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_both_directions_at_once_pass_untouched_and_are_rebuilt(
-    name: str, run: Running, csms: HandCsms
+    name: str, run: Running, csms: HandCsms, request: pytest.FixtureRequest
 ) -> None:
     up, down = HOSTILE[name](5, True), HOSTILE[name](6, False)
     above, below = exchange(*both_ends(run.port, csms, f"/ocpp/{name}"), up, down)
     assert told(above, below) == told(up, down)
-    if name in MAY_HIDE:
+    if name in MAY_HIDE and "deflate" in request.node.callspec.id:
         assert_rebuilt_or_masked(rebuilt(run, name), told(up, down))
     else:
         assert rebuilt(run, name) == told(up, down)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,17 +37,17 @@ async def live_through(data: Path) -> None:
             for recorded, version in enumerate(VERSIONS):
                 of_one = FleetSettings(running.url + "/ocpp", 1, seed=16, ocpp=version, pace=PACE)
                 await Fleet(of_one, SteppedClock(datetime.now(UTC)), life).run()
-                await asyncio.to_thread(until, lambda: days(data) > recorded)  # noqa: B023
+                await asyncio.to_thread(until, partial(holds_more_days, data, recorded))
                 if version != VERSIONS[-1]:  # three deaths would be safe mode
                     running.kill("recorder")
         finally:
             await asyncio.to_thread(running.stop)
 
 
-def days(data: Path) -> int:
-    """In how many versions a closed connection is in the store."""
+def holds_more_days(data: Path, than: int) -> bool:
+    """In how many versions is a closed connection in the store?"""
     ended = "SELECT uniqExact(ocpp_version) FROM connections WHERE state = 'closed'"
-    return int(ask(data, ended) or 0)
+    return int(ask(data, ended) or 0) > than
 
 
 @pytest.fixture(scope="module")

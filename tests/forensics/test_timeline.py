@@ -79,10 +79,7 @@ def test_a_continuation_without_a_beginning_stands_as_it_is() -> None:
 
 def test_an_answer_stands_with_its_call_even_when_calls_cross() -> None:
     events = list(joined([call(1), call(2, "Reset"), answer(3, 2), answer(4, 1)]))
-    assert [(event.call.frame_no, event.answer and event.answer.frame_no) for event in events] == [  # type: ignore[union-attr]
-        (1, 4),
-        (2, 3),
-    ]
+    assert events == [Exchange(call(1), answer(4, 1)), Exchange(call(2, "Reset"), answer(3, 2))]
 
 
 def test_a_call_without_an_answer_says_so_and_holds_nobody_up_for_ever() -> None:

@@ -259,7 +259,9 @@ def test_the_bytes_may_come_in_any_chunks(story: str) -> None:
     direction = CP if whole.offsets[CP] else CSMS
     for at in range(0, len(data), 11):
         tape.says(1 + at / 100_000, direction, data[at : at + 11])
-    told(tape)
+    found = told(tape)
+    assert any(row["redacted"] for row in found.frames)
+    assert found.newest("connections", "connection_id")[0][f"bytes_{direction.label}"] == len(data)
 
 
 def chunks_of(tape: Tape) -> list[bytes]:

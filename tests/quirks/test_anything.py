@@ -7,7 +7,7 @@ reader, a table, the ledger or an analyzer could not read.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -76,8 +76,21 @@ def whatever(version: str, name: str) -> st.SearchStrategy[Any]:
     return JSON | v2.payloads(known, name)
 
 
-def understood_after(version: str, steps: list[Step]) -> None:
-    """Steps that may say anything, then a Heartbeat that must be joined to its answer, and read if it can be."""
+class After(NamedTuple):
+    """What became of a Heartbeat behind whatever was said."""
+
+    failures: dict[str, int]
+    answered: list[str]
+    read: bool
+    rows: list[str]
+
+
+UNDERSTOOD: Final = After({}, ["after"], True, ["after", "after"])
+"""Joined to its answer, and read; nothing of ours failed."""
+
+
+def after(version: str, steps: list[Step]) -> After:
+    """Steps that may say anything, then a Heartbeat. Without a version nobody need have read it."""
     player = Player([spoken(version)])
     for step in steps:
         player.step(step)
@@ -85,10 +98,12 @@ def understood_after(version: str, steps: list[Step]) -> None:
     player.step(calls(CP, "after", "Heartbeat"))
     player.step(answers(CSMS, "after", {"currentTime": NOON}))
     player.finish()
-    assert player.listening.counts.failures == {}
-    assert [one.message_id for one in player.of(facts.CallAnswered)] == ["after"]
-    assert len(player.of(facts.HeartbeatSeen)) == 1 or not version
-    assert [row["message_id"] for row in player.result.frames][-2:] == ["after", "after"]
+    return After(
+        player.listening.counts.failures,
+        [one.message_id for one in player.of(facts.CallAnswered)],
+        len(player.of(facts.HeartbeatSeen)) == 1 or not version,
+        [row["message_id"] for row in player.result.frames][-2:],
+    )
 
 
 def says(who: Direction, *parts: Any) -> Said:
@@ -103,7 +118,7 @@ def test_one_odd_value_for_every_payload_of_every_action(version: str, odd: Any)
         steps.append(says(who, 2, f"{number}", action, odd))
         steps.append(says(who.other, 3, f"{number}", odd))
         steps.append(says(who, 6, f"{number}", action, odd))
-    understood_after(version, steps)
+    assert after(version, steps) == UNDERSTOOD
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version or "none")
@@ -116,7 +131,7 @@ def test_anything_for_a_payload_and_for_its_answer(version: str, data: st.DataOb
         request = action if version == "1.6" else f"{action}Request"
         asked, said = data.draw(whatever(version, request)), data.draw(whatever(version, f"{action}Response"))
         steps += [says(who, 2, f"{number}", action, asked), says(who.other, 3, f"{number}", said)]
-    understood_after(version, steps)
+    assert after(version, steps) == UNDERSTOOD
 
 
 @settings(max_examples=150)
@@ -131,7 +146,7 @@ def test_anything_for_a_payload_and_for_its_answer(version: str, data: st.DataOb
     ),
 )
 def test_anything_for_a_message(version: str, parts: list[tuple[Direction, list[Any]]]) -> None:
-    understood_after(version, [says(who, *array) for who, array in parts])
+    assert after(version, [says(who, *array) for who, array in parts]) == UNDERSTOOD
 
 
 @settings(max_examples=100)
@@ -140,4 +155,4 @@ def test_anything_for_a_message(version: str, parts: list[tuple[Direction, list[
     raw=st.lists(st.tuples(st.sampled_from(DIRECTIONS), st.binary(max_size=60)), max_size=4),
 )
 def test_any_bytes_for_a_message(version: str, raw: list[tuple[Direction, bytes]]) -> None:
-    understood_after(version, [Said(who, data, ()) for who, data in raw])
+    assert after(version, [Said(who, data, ()) for who, data in raw]) == UNDERSTOOD
