@@ -30,9 +30,11 @@ def directory(tmp_path: Path) -> str:
     return str(tmp_path / "journal")
 
 
-def start(directory: str, life: int) -> subprocess.Popen[bytes]:
+def start(directory: str, life: int, segment_bytes: int = 256 * 1024) -> subprocess.Popen[bytes]:
+    """It writes faster than such segments can be made ready, so that it fails and recovers now and then."""
     uuid = identity.journal_uuid(FS, directory).hex()
     command = [sys.executable, "-m", "tests.journal.writing_worker", directory, uuid, str(life)]
+    command.append(str(segment_bytes))
     return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
 
 
@@ -80,7 +82,8 @@ def test_kill_9_loses_nothing_that_was_appended(directory: str) -> None:
 
 
 def test_a_stopped_process_keeps_its_life(directory: str) -> None:
-    reader, process = MergedJournal(FS, directory), start(directory, 1)
+    more_than_the_pipe_lets_it_write = 16 * 1024**2  # hence it never fails: one that failed holds no lock
+    reader, process = MergedJournal(FS, directory), start(directory, 1, more_than_the_pipe_lets_it_write)
     wait_for(process, 10)
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)

@@ -1,6 +1,6 @@
 """A process of its own that appends as fast as it can and says what is appended; made to be killed.
 
-Arguments: directory, uuid (hex), life. Each line on stdout: the number of the last block appended.
+Arguments: directory, uuid (hex), life, bytes per segment. Each line on stdout: the number of the last block appended.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from proxy.journal.opening import open_journal
 from proxy.journal.settings import JournalSettings
 
 
-def main(directory: str, uuid: str, life: str) -> None:
-    settings = JournalSettings(segment_bytes=256 * 1024, sync_ms=5)
+def main(directory: str, uuid: str, life: str, segment_bytes: str) -> None:
+    settings = JournalSettings(segment_bytes=int(segment_bytes), sync_ms=5)
     encoders = Encoders(missed=lambda *said: repr(said).encode(), abridged=lambda payload: payload)
     place = (directory, bytes.fromhex(uuid), 1, 0, int(life))
     journal, _ = open_journal(*place, settings, encoders, lambda callback: callback())
