@@ -1,7 +1,9 @@
 """The contract of an analyzer: facts in, changes of findings out (DESIGN 7).
 
 - State in, fact in, changes out. Settings are fields of the frozen analyzer; everything learnt is in the state,
-  which the runner owns (one per charge point), snapshots, evicts and drops when a step fails.
+  which the runner owns (one per charge point, or one for the fleet), snapshots, evicts and drops when a step fails.
+- What every analyzer would have to know (who it is, what it charges, when it last spoke) the runner keeps once:
+  `ChargePoint`, to be read only.
 - No clock: to wait, set `state.wake_at` (ns of `clock`); `wake` is called when time has come there, before any
   fact of that time, with `state.wake_at` reset to None. It may be served late, but never dated late.
 - A new state knows nothing, and unknown is not violated: state can begin in the middle of everything.
@@ -19,7 +21,7 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
-from proxy.ocpp.facts import Fact, LifeKind
+from proxy.ocpp.facts import Fact, LifeKind, Place
 from proxy.tables import SEVERITIES
 
 SECOND: Final = 1_000_000_000
@@ -43,18 +45,24 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of an analyzer's rule table. `sentence` may use {charge_point}, {what}, {observed} and {limit}."""
+    """A row of an analyzer's rule table. `sentence` may use {charge_point}, {what}, {observed} and {limit}.
+
+    `group`: the rule of the one finding that stands for many charge points of a group that break this rule at once
+    (the runner counts; its {what} is the group, {observed} how many).
+    """
 
     id: str
     severity: Severity
     clause: str
     sentence: str
+    group: Rule | None = None
 
 
 class Raised(msgspec.Struct, frozen=True, gc=False):
     """The rule is broken (again). (rule, connector, transaction, key) names the finding within a charge point.
 
     `severity` None: the rule's. `times`: how many occurrences this adds; 0 when it only tells more about one.
+    `charge_point`: only for analyzers of the fleet, whose findings otherwise name none.
     """
 
     rule: Rule
@@ -67,6 +75,7 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     severity: Severity | None = None
     evidence: Evidence = ()
     times: int = 1
+    charge_point: str = ""
 
 
 class Cleared(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +86,7 @@ class Cleared(msgspec.Struct, frozen=True, gc=False):
     key: str = ""
     connector_id: int | None = None
     transaction_id: str = ""
+    charge_point: str = ""
 
 
 Change = Raised | Cleared
@@ -158,10 +168,75 @@ class Life(msgspec.Struct):
 LONGEST_PING_PERIOD: Final = 600 * SECOND
 
 
+class OpenTransaction(msgspec.Struct, frozen=True, gc=False):
+    """A transaction that runs, as its start told it. `told_ns`: the device's time of it, None: not readable.
+
+    `seen_from_start` False: met in the middle (2.x), then `clock` and the frame are those of its first event seen.
+    """
+
+    transaction_id: str
+    place: Place
+    clock: int
+    told_ns: int | None
+    meter_start_wh: float | None
+    connection_id: str
+    frame_no: int
+    seen_from_start: bool = True
+
+
+MAX_OPEN_TRANSACTIONS: Final = 32
+"""Per charge point; the oldest is forgotten for a 33rd."""
+
+
+class ChargePoint(msgspec.Struct):
+    """What the runner knows of a charge point, whichever analyzers are on. Analyzers read it and never change it,
+    but for `life.await_any()`.
+
+    `vendor`, `model`, `firmware`: of its last boot, "" not known. `version`: of its last connection ("1.6", "2.0.1",
+    "2.1", "2": one of the last two, "" not known). `transactions`: open ones by id, oldest first; at TransactionStarted
+    the new one is in already, at TransactionEnded the one that ends still is.
+    """
+
+    name: str
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    version: str = ""
+    upstream: str = ""
+    remote_address: str = ""
+    life: Life = msgspec.field(default_factory=Life)
+    transactions: dict[str, OpenTransaction] = msgspec.field(default_factory=dict)
+
+    def place_of(self, place: Place, transaction_id: str) -> Place:
+        """2.x events of a transaction may name no place: then it is where the transaction is."""
+        if place.evse_id is None and place.connector_id is None and transaction_id in self.transactions:
+            return self.transactions[transaction_id].place
+        return place
+
+    def transaction_at(self, place: Place) -> OpenTransaction | None:
+        """The newest open one there: the same EVSE (2.x) or connector (1.6)."""
+        found = None
+        for transaction in self.transactions.values():
+            if connector_of(transaction.place) == connector_of(place):
+                found = transaction
+        return found
+
+
+def connector_of(place: Place) -> int | None:
+    """What `connector_id` of a finding holds: 1.6 the connector, 2.x the EVSE (a transaction's place: 2.x E01)."""
+    return place.connector_id if place.evse_id is None else place.evse_id
+
+
 class State(msgspec.Struct):
-    """What an analyzer learnt. MessagePack must be able to hold it: numbers, strings, lists, Structs."""
+    """What an analyzer learnt. MessagePack must be able to hold it: numbers, strings, lists, dicts, Structs.
+
+    `armed` and `base` are the runner's: the moment it has in its heap, and `at` - `clock` of what set `wake_at`.
+    Keep it small: 10,000 charge points with one transaction each have 4 KB for all analyzers together.
+    """
 
     wake_at: int | None = None
+    armed: int | None = None
+    base: int = 0
 
 
 S = TypeVar("S", bound=State)
@@ -178,15 +253,27 @@ class Analyzer(ABC, Generic[S]):
     def new_state(self) -> S: ...
 
     @abstractmethod
-    def step(self, state: S, fact: Fact) -> Sequence[Change]:
-        """`fact` is of a type in `wants`, and must not be kept: keep its values."""
+    def step(self, state: S, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+        """`fact` is of a type in `wants`, and must not be kept: keep values. NOTHING when nothing changed."""
 
-    def wake(self, state: S, now: int, life: Life) -> Sequence[Change]:
+    def wake(self, state: S, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         """Time has come to `now`, the moment `state.wake_at` said."""
         return NOTHING
+
+
+class FleetAnalyzer(Analyzer[S]):
+    """One state for all charge points. `step` is given the one the fact is about, `wake` one without a name.
+
+    Its findings name no charge point unless they say one (`Raised.charge_point`, and the same in `Cleared`).
+    """
 
 
 def seconds(nanoseconds: int) -> str:
     """For `observed` and `limit`: tenths only where there are any."""
     value = round(nanoseconds / SECOND, 1)
     return f"{value:.0f} s" if value == int(value) else f"{value:.1f} s"
+
+
+def number(value: float, unit: str) -> str:
+    """For `observed` and `limit`: 12.3 kWh, 230 V; at most three digits behind the point."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")

@@ -28,6 +28,7 @@ from analyzers.base import (
     SECOND,
     Analyzer,
     Change,
+    ChargePoint,
     Cleared,
     Evidence,
     Life,
@@ -128,7 +129,7 @@ class Silence(Analyzer[SilenceState]):
     def new_state(self) -> SilenceState:
         return SilenceState()
 
-    def step(self, state: SilenceState, fact: Fact) -> Sequence[Change]:
+    def step(self, state: SilenceState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         if state.since < 0:
             state.since = state.heartbeat_since = fact.clock
         changes = _HANDLERS[type(fact)](self, state, fact)
@@ -194,7 +195,8 @@ class Silence(Analyzer[SilenceState]):
 
     # waiting
 
-    def wake(self, state: SilenceState, now: int, life: Life) -> Sequence[Change]:
+    def wake(self, state: SilenceState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
+        life = charge_point.life
         if not state.connections:
             life.await_any()
             return NOTHING

@@ -27,8 +27,8 @@ from analyzers.base import (
     SECOND,
     Analyzer,
     Change,
+    ChargePoint,
     Cleared,
-    Life,
     Raised,
     Rule,
     Severity,
@@ -118,7 +118,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
     def new_state(self) -> UnansweredCallState:
         return UnansweredCallState()
 
-    def step(self, state: UnansweredCallState, fact: Fact) -> Sequence[Change]:
+    def step(self, state: UnansweredCallState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         return _HANDLERS[type(fact)](self, state, fact)
 
     # what happened
@@ -160,7 +160,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
 
     # waiting
 
-    def wake(self, state: UnansweredCallState, now: int, life: Life) -> Sequence[Change]:
+    def wake(self, state: UnansweredCallState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         overdue = [pending for pending in state.waiting if self._due(pending) <= now]
         state.waiting = [pending for pending in state.waiting if self._due(pending) > now]
         state.wake_at = min(map(self._due, state.waiting), default=None)

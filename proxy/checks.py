@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import socket
 import ssl
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +22,7 @@ from analyzers.base import Analyzer
 from proxy.admin.guard import is_loopback
 from proxy.config import Config, ConfigError, did_you_mean
 from proxy.heads.routes import Route, Upstream, parse_upstream
+from proxy.pipeline.selection import COMMON, settled, thresholds
 from proxy.relay.settings import RouteSettings
 
 REACH_SECONDS: Final = 2.0
@@ -146,12 +146,12 @@ def _wrong_analyzers(config: Config) -> Iterator[str]:
 
 
 def _wrong_analyzer(kind: type[Analyzer[Any]], settings: Mapping[str, Any]) -> Iterator[str]:
-    known = [field.name for field in dataclasses.fields(cast(Any, kind))]
-    for name in settings.keys() - {*known, "enabled"}:
+    known = [*thresholds(kind), *COMMON]
+    for name in settings.keys() - set(known):
         place = f"analyzers.{kind.name}.{name}"
-        yield f"unknown setting {place}{did_you_mean(place, [*known, 'enabled'])}"
+        yield f"unknown setting {place}{did_you_mean(place, known)}"
     try:
-        msgspec.convert(settings, kind)
+        settled(kind, {name: value for name, value in settings.items() if name in known})
     except (msgspec.ValidationError, ValueError) as error:
         yield f"analyzers.{kind.name}: {error}"
 

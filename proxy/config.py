@@ -100,6 +100,7 @@ class Config(BaseSettings):
     supervisor: SupervisorSection = SupervisorSection()
     log: LogSection = LogSection()
     analyzers: dict[str, dict[str, Any]] = {}
+    sites: dict[str, list[str]] = {}
 
     @classmethod
     def settings_customise_sources(

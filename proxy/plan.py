@@ -104,6 +104,7 @@ def _recorder_child(config: Config, taken: Taken) -> Child:
         run=taken.run,
         journal=msgspec.to_builtins(config.journal),
         analyzers=config.analyzers,
+        sites=config.sites,
         log_format=config.log.format,
         log_level=config.log.level,
         **msgspec.to_builtins(config.recorder),
@@ -153,10 +154,11 @@ RELOADABLE: Final = (
     ("journal", "retain_seconds"),
     ("log",),
     ("analyzers",),
+    ("sites",),
 )
 _TAKEN_OVER: Final[Mapping[str, tuple[str, ...]]] = {
     "relay": ("routes", "tls", "journal", "log_format", "log_level"),
-    "recorder": ("analyzers", "journal", "log_format", "log_level"),
+    "recorder": ("analyzers", "sites", "journal", "log_format", "log_level"),
     "admin": ("log_format", "log_level"),
 }
 
@@ -196,6 +198,7 @@ def _renewed(child: Child, config: Config) -> Child:
         "tls": msgspec.to_builtins(config.relay.tls),
         "journal": msgspec.to_builtins(config.journal),
         "analyzers": config.analyzers,
+        "sites": config.sites,
         "log_format": config.log.format,
         "log_level": config.log.level,
     }

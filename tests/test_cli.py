@@ -109,7 +109,9 @@ def test_check_config_prints_what_is_in_effect(say: Any, monkeypatch: pytest.Mon
     assert found.code == 0
     assert (effective["relay"]["upstream"], effective["relay"]["workers"]) == ("ws://csms", 2)
     assert effective["admin"]["token"] == "********"
-    assert "# analyzers that run: silence" in found.out
+    assert "# analyzers that run: " in found.out
+    assert "# HB-01 warning: {charge_point} is connected" in found.out
+    assert effective["analyzers"]["silence"]["grace_seconds"] == 30
 
 
 def test_run_says_why_it_cannot(say: Any, tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ FROM_ELSEWHERE = {
     "listeners",
     "journal",
     "analyzers",
+    "sites",
     "log_format",
     "log_level",
 }

@@ -43,7 +43,11 @@ def run(config: str | None, **flags: Any) -> None:
 
 @click.command("check-config", epilog=example("ocpptap check-config --config ocpptap.toml"))
 @options(*RUN)
-@click.option("--analyzers", is_flag=True, help="Load every analyzer too, those of other packages included.")
+@click.option(
+    "--analyzers",
+    is_flag=True,
+    help="With every analyzer that runs, its rules and settings.",
+)
 @click.option("--plan", type=int, hidden=True, help="Replace the plan in this descriptor (SIGHUP).")
 def check_config(config: str | None, analyzers: bool, plan: int | None, **flags: Any) -> None:
     """Check the configuration and print it as it is in effect, secrets masked."""
@@ -53,25 +57,29 @@ def check_config(config: str | None, analyzers: bool, plan: int | None, **flags:
     with config_errors():
         effective = effective_config(config, flags)
         check(effective)
-        if analyzers:
-            _load_analyzers(effective)
         if plan is not None:
             _replace_plan(plan, effective)
+        elif analyzers:
+            click.echo(as_toml(effective.model_copy(update={"analyzers": {}})), nl=False)
+            _list_analyzers(effective)
         else:
             click.echo(as_toml(effective), nl=False)
 
 
-def _load_analyzers(config: Config) -> None:
+def _list_analyzers(config: Config) -> None:
+    """Each with its rules and settings, as they are in effect."""
     from proxy.config import ConfigError
     from proxy.log import configure
-    from proxy.recorder.analysis import analyzers
+    from proxy.recorder.analysis import selection
+    from proxy.recorder.described import described
 
     configure("check-config")
     try:
-        names = [analyzer.name for analyzer in analyzers(config.analyzers)]
+        chosen = selection(config.analyzers, config.sites)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"analyzers: {error}") from error
-    click.echo(f"# analyzers that run: {', '.join(names)}")
+    for line in described(chosen):
+        click.echo(line)
 
 
 def _replace_plan(file: int, config: Config) -> None:

@@ -55,6 +55,41 @@ class Family(enum.StrEnum):
     NONE = ""
 
 
+class Role(enum.IntEnum):
+    """What analyzers ask a sample for, so that they compare no words. OTHER: whatever else is measured."""
+
+    OTHER = 0
+    ENERGY = 1
+    """Energy.Active.Import.Register, any phase and location."""
+    POWER = 2
+    """Power.Active.Import."""
+    POWER_EXPORT = 3
+    POWER_OFFERED = 4
+    CURRENT = 5
+    """Current.Import."""
+    CURRENT_OFFERED = 6
+    VOLTAGE = 7
+    STATE_OF_CHARGE = 8
+    TEMPERATURE = 9
+    FREQUENCY = 10
+    ENERGY_EXPORT = 11
+
+
+_ROLES: Final = {
+    ENERGY_REGISTER: Role.ENERGY,
+    "Energy.Active.Export.Register": Role.ENERGY_EXPORT,
+    "Power.Active.Import": Role.POWER,
+    "Power.Active.Export": Role.POWER_EXPORT,
+    "Power.Offered": Role.POWER_OFFERED,
+    "Current.Import": Role.CURRENT,
+    "Current.Offered": Role.CURRENT_OFFERED,
+    "Voltage": Role.VOLTAGE,
+    "SoC": Role.STATE_OF_CHARGE,
+    "Temperature": Role.TEMPERATURE,
+    "Frequency": Role.FREQUENCY,
+}
+
+
 class Kind(msgspec.Struct, frozen=True, gc=False):
     """What is measured, where and when. The words are as told, or the standard's default.
 
@@ -74,6 +109,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     offset: float
     signed: bool
     plain: bool
+    role: Role = Role.OTHER
 
 
 class Signature(msgspec.Struct, frozen=True, gc=False):
@@ -268,6 +304,7 @@ def kind_of(
         offset,
         signed,
         scale == 1.0 and not offset and not signed,
+        _ROLES.get(measurand, Role.OTHER),
     )
 
 

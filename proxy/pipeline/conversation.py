@@ -9,6 +9,7 @@ held a secret is masked whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -64,6 +65,7 @@ class ConversationState(msgspec.Struct, frozen=True):
     correlator: CorrelatorState
     boot: Boot
     reports: ReportsState
+    last_clock: int = -1
 
 
 class Conversation:
@@ -76,6 +78,7 @@ class Conversation:
         "_correlator",
         "_identity",
         "_judge",
+        "_last_clock",
         "_listener",
         "_readings",
         "_reports",
@@ -97,6 +100,7 @@ class Conversation:
         self._reports = Reports()
         self.boot = Boot()
         self.news = False
+        self._last_clock = -1
         self._speak(version)
 
     def _speak(self, version: str) -> None:
@@ -112,13 +116,22 @@ class Conversation:
     # the connection
 
     def opened(self, opened: Opened) -> None:
-        self._tell(facts.ConnectionOpened(*self._where(0), self._version, opened.remote_address))
+        self._tell(
+            facts.ConnectionOpened(
+                *self._where(0),
+                self._version,
+                opened.remote_address,
+                opened.upstream,
+                security_profile(opened),
+            )
+        )
 
     def closed(self, closed: Closed, frame_no: int) -> None:
         where = self._where(frame_no)
         for call in self._correlator.close(self._time.clock):
             self._tell(_unanswered(where, call))
-        self._tell(facts.ConnectionClosed(*where, closed.closed_by, closed.how))
+        idle_ns = None if self._last_clock < 0 else self._time.clock - self._last_clock
+        self._tell(facts.ConnectionClosed(*where, closed.closed_by, closed.how, idle_ns))
 
     def bytes_lost(self, direction: Direction, size: int, frame_no: int) -> None:
         self._tell(facts.BytesLost(*self._where(frame_no), direction, size))
@@ -136,6 +149,7 @@ class Conversation:
         self._alive(direction, _MESSAGE, frame_no)
 
     def _alive(self, direction: Direction, kind: LifeKind, frame_no: int) -> None:
+        self._last_clock = self._time.clock
         if self._listener is not None and direction is _FROM_CHARGE_POINT:
             self._listener.alive(self._where(frame_no), kind)
 
@@ -160,6 +174,7 @@ class Conversation:
             return _unread(text)
         who, time = self._identity, self._time
         where: Where = _WHERE(Where, (who.charge_point, who.connection_id, frame_no, time.at, time.clock))
+        self._last_clock = time.clock
         if direction is _FROM_CHARGE_POINT:
             listener.alive(where, _MESSAGE)
         message = decode(text)
@@ -325,14 +340,25 @@ class Conversation:
 
     def state(self) -> ConversationState:
         return ConversationState(
-            self._version, self._correlator.snapshot(), self.boot, self._reports.snapshot()
+            self._version, self._correlator.snapshot(), self.boot, self._reports.snapshot(), self._last_clock
         )
 
     def resume(self, state: ConversationState) -> None:
         self._correlator = Correlator.restore(state.correlator)
         self._reports = Reports.restore(state.reports)
         self.boot = state.boot
+        self._last_clock = state.last_clock
         self._speak(state.version)
+
+
+_AUTHORIZATION: Final = re.compile(rb"^authorization[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+def security_profile(opened: Opened) -> int | None:
+    """As the charge point's leg shows it (`ConnectionOpened`)."""
+    if opened.tls is not None:
+        return 3 if opened.tls.peer_subject else 2
+    return 1 if _AUTHORIZATION.search(opened.request_head) else 0
 
 
 def _nobody(fact: Fact) -> None:

@@ -14,36 +14,46 @@ import msgspec
 from analyzers.base import SECOND, Cleared, Evidence, Finding, Raised
 
 MAX_FINDINGS: Final = 64
+MAX_OF_FLEET: Final = 1024
 MAX_EVIDENCE: Final = 10
 REOPEN_WITHIN: Final = 300 * SECOND
 """ns of `clock` after clearing in which the same trouble is the same finding."""
 
 Key = tuple[str, str, int | None, str, str]
-"""(analyzer, rule, connector, transaction, key)."""
+"""(analyzer, rule, connector, transaction, key); of the fleet's findings about one charge point, with its name."""
 
 
 class Known(msgspec.Struct):
-    """One finding, as last told. `cleared_clock` None: open."""
+    """One finding, as last told. `cleared_clock` None: open.
+
+    `fresh`: it was never told before; `opened`: the last change opened it, for the first time or again.
+    """
 
     key: Key
     finding: Finding
     cleared_clock: int | None = None
     fresh: bool = True
+    opened: bool = True
+
+    def mute(self, by: str) -> None:
+        self.finding = msgspec.structs.replace(self.finding, muted_by=by)
 
 
 class OpenFindings(msgspec.Struct):
-    """In the order in which they were opened."""
+    """In the order in which they were opened. `most`: that are known at a time."""
 
     known: list[Known] = msgspec.field(default_factory=list)
+    most: int = MAX_FINDINGS
 
     def raise_(
         self, charge_point: str, analyzer: str, raised: Raised, at: int, clock: int
     ) -> tuple[Known, list[Finding]]:
         """Open a finding or add to the open one; also those that had to go for it."""
-        key = _key_of(analyzer, raised)
-        known = self._find(key)
+        key = key_of(analyzer, charge_point, raised)
+        known = self.find(key)
         if known is not None and _is_same_trouble(known, clock):
             known.finding = _again(known.finding, charge_point, raised, at)
+            known.opened = known.cleared_clock is not None
             known.cleared_clock = None
             known.fresh = False
             return known, []
@@ -54,29 +64,31 @@ class OpenFindings(msgspec.Struct):
         self.known.append(opened)
         return opened, ended
 
-    def clear(self, analyzer: str, cleared: Cleared, at: int, clock: int) -> list[Finding]:
+    def clear(self, analyzer: str, charge_point: str, cleared: Cleared, at: int, clock: int) -> list[Finding]:
         """The finding as cleared; nothing when it is not open."""
-        known = self._find(_key_of(analyzer, cleared))
+        known = self.find(key_of(analyzer, charge_point, cleared))
         if known is None or known.cleared_clock is not None:
             return []
         known.cleared_clock = clock
         known.finding = _closed(known.finding, at, cleared.observed)
         return [known.finding]
 
-    def end(self, analyzer: str, at: int) -> list[Finding]:
+    def end(self, analyzer: str, at: int) -> list[Known]:
         """Nobody watches over this analyzer's findings any more: forget them, the open ones end."""
-        mine = [known for known in self.known if known.key[0] == analyzer]
+        mine = [known for known in self.known if known.key[0] == analyzer and known.cleared_clock is None]
         self.known = [known for known in self.known if known.key[0] != analyzer]
-        return [_closed(known.finding, at, "") for known in mine if known.cleared_clock is None]
+        for known in mine:
+            known.finding = _closed(known.finding, at, "")
+        return mine
 
-    def _find(self, key: Key) -> Known | None:
+    def find(self, key: Key) -> Known | None:
         for known in self.known:
             if known.key == key:
                 return known
         return None
 
     def _make_room(self, at: int) -> list[Finding]:
-        if len(self.known) < MAX_FINDINGS:
+        if len(self.known) < self.most:
             return []
         goes = min(self.known, key=_keep_worth)
         self.known.remove(goes)
@@ -92,8 +104,9 @@ def _is_same_trouble(known: Known, clock: int) -> bool:
     return known.cleared_clock is None or clock - known.cleared_clock <= REOPEN_WITHIN
 
 
-def _key_of(analyzer: str, change: Raised | Cleared) -> Key:
-    return analyzer, change.rule.id, change.connector_id, change.transaction_id, change.key
+def key_of(analyzer: str, charge_point: str, change: Raised | Cleared) -> Key:
+    key = f"{charge_point} {change.key}" if change.charge_point else change.key
+    return analyzer, change.rule.id, change.connector_id, change.transaction_id, key
 
 
 def _open(key: Key, charge_point: str, raised: Raised, at: int) -> Finding:

@@ -12,28 +12,24 @@ from typing import Any, Final
 
 import msgspec
 
-from analyzers.base import Analyzer, Finding, Life, State
+from analyzers.base import Analyzer, ChargePoint, Finding, State
+from proxy.pipeline.groups import Groups
 from proxy.pipeline.open_findings import OpenFindings
 
 AnyAnalyzer = Analyzer[Any]
-
-
-class Slot(msgspec.Struct):
-    """One analyzer's state of one charge point. `armed`: its earliest valid entry in the heap."""
-
-    state: State
-    base_at: int = 0
-    base_clock: int = 0
-    armed: int | None = None
+FLEET: Final = "\x00fleet"
+"""Stands for a name where the fleet is meant: a charge point met in the middle has none, so "" will not do."""
 
 
 class Point(msgspec.Struct):
-    """All that is known about one charge point. `seen`: `clock` of its last fact or sign of life."""
+    """All that is known about one charge point, or (without a name) about the fleet.
 
-    charge_point: str
+    `seen`: `clock` of its last fact or sign of life. `states`: by the number of the analyzer, None: none yet.
+    """
+
+    charge_point: ChargePoint
     seen: int
-    life: Life
-    slots: dict[str, Slot]
+    states: list[State | None]
     findings: OpenFindings
 
 
@@ -47,27 +43,24 @@ class Counts(msgspec.Struct):
     parts_unknown: int = 0
 
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the snapshot's own parts; an analyzer's part carries the schema of its state."""
 
 
-class SlotPart(msgspec.Struct, frozen=True, array_like=True):
+class StatePart(msgspec.Struct, frozen=True, array_like=True):
     charge_point: str
-    base_at: int
-    base_clock: int
     state: msgspec.Raw
 
 
 class AnalyzerPart(msgspec.Struct, frozen=True):
     name: str
     schema: str
-    slots: list[SlotPart]
+    states: list[StatePart]
 
 
 class PointPart(msgspec.Struct, frozen=True, array_like=True):
-    charge_point: str
+    charge_point: ChargePoint
     seen: int
-    life: Life
     findings: OpenFindings
 
 
@@ -78,30 +71,28 @@ class Snapshot(msgspec.Struct, frozen=True):
     points: list[PointPart]
     analyzers: list[AnalyzerPart]
     out: list[Finding]
+    groups: Groups
     counts: Counts
 
 
-def part_of(analyzer: AnyAnalyzer, points: Iterable[Point]) -> AnalyzerPart:
+def part_of(analyzer: AnyAnalyzer, number: int, points: Iterable[Point]) -> AnalyzerPart:
     """The states of one analyzer. Raises what encoding raises: a plugin's state may hold anything."""
-    slots = [
-        SlotPart(point.charge_point, slot.base_at, slot.base_clock, _raw(slot.state))
+    states = [
+        StatePart(point.charge_point.name, _raw(state))
         for point in points
-        if (slot := point.slots.get(analyzer.name)) is not None
+        if (state := point.states[number]) is not None
     ]
-    return AnalyzerPart(analyzer.name, _schema_of(analyzer), slots)
+    return AnalyzerPart(analyzer.name, _schema_of(analyzer), states)
 
 
-def slots_of(analyzer: AnyAnalyzer, part: AnalyzerPart | None) -> list[tuple[str, Slot]]:
-    """(charge point, slot) as they were. Raises ValueError (or its kind) when there is no such part of this schema."""
+def states_of(analyzer: AnyAnalyzer, part: AnalyzerPart | None) -> list[tuple[str, State]]:
+    """(charge point, state) as they were. Raises ValueError (or its kind) when there is no such part of this schema."""
     if part is None or part.schema != _schema_of(analyzer):
         raise ValueError("missing, or of another schema")
     state_type = type(analyzer.new_state())
-    return [(slot.charge_point, _slot(slot, state_type)) for slot in part.slots]
-
-
-def _slot(part: SlotPart, state_type: type[State]) -> Slot:
-    state = msgspec.msgpack.decode(part.state, type=state_type)
-    return Slot(state, part.base_at, part.base_clock, armed=state.wake_at)
+    return [
+        (known.charge_point, msgspec.msgpack.decode(known.state, type=state_type)) for known in part.states
+    ]
 
 
 def _raw(state: State) -> msgspec.Raw:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from analyzers.base import Analyzer, Finding, Raised, Rule, Severity
+from analyzers.base import Finding, Raised, Rule, Severity
 from proxy.heads.connection import Refused
 from proxy.ocpp.facts import HandshakeFailed, Where
 from proxy.pipeline.batch import Row
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.rows import row_of
 from proxy.pipeline.runner import HOUSE, Runner
+from proxy.pipeline.selection import Selection
 
 SAFE_MODE_RULE: Final = "OT-02"
 RESETTLED: Final = Rule(
@@ -38,10 +39,10 @@ class Understanding:
     def safe(self) -> bool:
         return self.runner is None
 
-    def use(self, analyzers: Iterable[Analyzer[Any]]) -> None:
+    def use(self, selection: Selection) -> None:
         """Go on with other settings, from the next mark; that they changed is a finding, since it explains others."""
         if self.runner is not None:
-            self.runner.use(analyzers)
+            self.runner.use(selection.analyzers, selection.policies)
             now = Where("", "", 0, self.runner.at, self.runner.clock)
             self.runner.report(now, Raised(RESETTLED, key=str(now.clock)))
 
@@ -62,6 +63,7 @@ class Understanding:
                 refused.reason,
                 refused.remote_address,
                 refused.count,
+                refused.upstream,
             )
         )
 

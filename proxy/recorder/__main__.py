@@ -22,7 +22,7 @@ from proxy.journal.retention import delete_stored
 from proxy.journal.settings import JournalSettings
 from proxy.lifeline import Lifeline
 from proxy.log import configure, get_logger
-from proxy.recorder.analysis import analyzers
+from proxy.recorder.analysis import selection
 from proxy.recorder.checkpoint import Checkpoints
 from proxy.recorder.figures import Figures, current
 from proxy.recorder.inserter import Inserter
@@ -179,8 +179,9 @@ def _in_background(work: Callable[[], T]) -> Future[T]:
 def _resettle(recorder: Recorder, settings: RecorderSettings) -> None:
     """SIGHUP: analyzers change from the next mark on; the rest needs a restart and the supervisor has said so."""
     configure("recorder", settings.log_format, settings.log_level)
-    if settings.analyzers != recorder.settings.analyzers:
-        recorder.pipeline.understanding.use(analyzers(settings.analyzers))
+    before = recorder.settings
+    if (settings.analyzers, settings.sites) != (before.analyzers, before.sites):
+        recorder.pipeline.understanding.use(selection(settings.analyzers, settings.sites))
     recorder.settings = settings
     get_logger().info("settings changed")
 

@@ -6,34 +6,27 @@ Another's analyzer that cannot be loaded is said and left out: it must not stop 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import Any, Final
 
 from analyzers import ALL
 from analyzers.base import Analyzer
 from proxy.log import get_logger
 from proxy.pipeline.runner import Overrun, Runner
+from proxy.pipeline.selection import Selection, select
 
 GROUP: Final = "ocpptap.analyzers"
 LOOK_SECONDS: Final = 2.5
 """A step seen at two looks in a row has run for at least this long, at most twice as long."""
 
 
-def analyzers(settings: Mapping[str, Mapping[str, Any]]) -> list[Analyzer[Any]]:
-    """All analyzers, with their settings (`enabled = false` leaves one out)."""
-    kinds = [*ALL, *_of_others()]
-    return [
-        _made(kind, settings.get(kind.name, {})) for kind in kinds if _enabled(settings.get(kind.name, {}))
-    ]
-
-
-def _enabled(settings: Mapping[str, Any]) -> bool:
-    return bool(settings.get("enabled", True))
-
-
-def _made(kind: type[Analyzer[Any]], settings: Mapping[str, Any]) -> Analyzer[Any]:
-    return kind(**{name: value for name, value in settings.items() if name != "enabled"})
+def selection(
+    settings: Mapping[str, Mapping[str, Any]], sites: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Selection:
+    """All analyzers that are on, with their settings. Raises ValueError for a setting that is wrong."""
+    return select([*ALL, *_of_others()], settings, sites)
 
 
 def _of_others() -> list[type[Analyzer[Any]]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    """`analyzers`: settings per analyzer name. `journal`: the journal's own settings, for retention.
+    """`analyzers`: settings per analyzer name. `sites`: patterns of charge points by site. `journal`: the journal's own
+    settings, for retention.
 
     A checkpoint is made between batches, after the first of seconds, bytes of journal and batches, but never sooner
     than 20 x the time the last one took.
@@ -23,5 +24,6 @@ class RecorderSettings:
     drain_seconds: float = 30.0
     journal: dict[str, Any] = field(default_factory=dict)
     analyzers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sites: dict[str, list[str]] = field(default_factory=dict)
     log_format: str = "text"
     log_level: str = "info"

@@ -16,7 +16,7 @@ from proxy.pipeline.pipeline import Known, Pipeline, PipelineState
 from proxy.pipeline.runner import Runner
 from proxy.pipeline.tally import Tally
 from proxy.pipeline.understanding import Understanding
-from proxy.recorder.analysis import Watchdog, analyzers
+from proxy.recorder.analysis import Watchdog, selection
 from proxy.recorder.checkpoint import Checkpoint, Part, unpack
 from proxy.recorder.recorder import LEDGER_SCHEMA, PIPELINE_SCHEMA, RUNNER_SCHEMA, TALLY_SCHEMA
 from proxy.recorder.settings import RecorderSettings
@@ -132,9 +132,13 @@ def make_pipeline(
 
 
 def _runner(settings: RecorderSettings, memory: Part | None) -> Runner:
-    wanted = analyzers(settings.analyzers)
+    wanted = selection(settings.analyzers, settings.sites)
     snapshot = memory.data if memory is not None and memory.schema == RUNNER_SCHEMA else b""
-    runner = Runner.restore(wanted, snapshot) if snapshot else Runner(wanted)
+    analyzers, policies = wanted.analyzers, wanted.policies
+    if snapshot:
+        runner = Runner.restore(analyzers, snapshot, policies=policies)
+    else:
+        runner = Runner(analyzers, policies=policies)
     Watchdog(runner)
     return runner
 

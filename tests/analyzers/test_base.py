@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzers.base import LONGEST_PING_PERIOD, SECOND, Analyzer, Life, Severity, State, seconds
+from analyzers.base import LONGEST_PING_PERIOD, SECOND, Analyzer, ChargePoint, Life, Severity, State, seconds
 from proxy.ocpp.facts import Fact, LifeKind
 
 
@@ -61,7 +61,7 @@ def test_an_analyzer_that_never_waits_needs_no_wake() -> None:
         def new_state(self) -> State:
             return State()
 
-        def step(self, state: State, fact: Fact) -> tuple[()]:
+        def step(self, state: State, fact: Fact, charge_point: ChargePoint) -> tuple[()]:
             return ()
 
-    assert Quiet().wake(State(), 0, Life()) == ()
+    assert Quiet().wake(State(), 0, ChargePoint("CP_1")) == ()

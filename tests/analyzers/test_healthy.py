@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from proxy.names import Direction
 from proxy.ocpp import facts
-
-from .conftest import Story
+from tests.analyzers.conftest import Story
 
 
 def hour(story: Story, number: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from analyzers import silence
+from analyzers.base import ChargePoint
 from analyzers.silence import Silence
 from proxy.names import Direction
 from proxy.ocpp import facts
-
-from .conftest import EPOCH, Story
+from tests.analyzers.conftest import EPOCH, Story
 
 DAY = 86_400
 
@@ -202,7 +202,8 @@ def test_the_close_ends_a_missing_heartbeat(connected: Story) -> None:
 def test_many_connections_are_remembered_within_a_bound() -> None:
     state = Silence().new_state()
     for number in range(1000):
-        Silence().step(state, facts.ConnectionOpened("CP_1", f"c{number}", 0, 0, number))
+        fact = facts.ConnectionOpened("CP_1", f"c{number}", 0, 0, number)
+        Silence().step(state, fact, ChargePoint("CP_1"))
     assert len(state.connections) == 16
 
 

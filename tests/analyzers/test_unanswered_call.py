@@ -8,8 +8,7 @@ from analyzers import unanswered_call
 from analyzers.unanswered_call import MAX_ACTIONS, MAX_WAITING, UnansweredCall
 from proxy.names import Direction
 from proxy.ocpp import facts
-
-from .conftest import EPOCH, Story
+from tests.analyzers.conftest import EPOCH, Story
 
 CSMS = Direction.FROM_CSMS
 

@@ -23,7 +23,7 @@ from proxy.pipeline.batch import Batcher
 from proxy.pipeline.books import Books
 from proxy.pipeline.ledger import WANTS, Ledger
 from proxy.pipeline.runner import Runner
-from proxy.recorder.analysis import analyzers
+from proxy.recorder.analysis import selection
 from proxy.store.rowbinary import compile_encoder
 from proxy.tables import TABLES
 from proxy.wire.frames import FrameReader
@@ -242,7 +242,7 @@ def _ledger_rows(inputs: Inputs) -> Works:
 
 def _analyzers(inputs: Inputs) -> Works:
     """Without the pings, which only say that a charge point is alive."""
-    runner, written = Runner(analyzers({})), Written()
+    runner, written = Runner(selection({}).analyzers), Written()
     for work in conversing(inputs.texts, written):
         work()
         said = written.taken()

@@ -12,6 +12,7 @@ from proxy.ocpp import facts
 from proxy.ocpp.facts import Fact, LifeKind, Where
 from proxy.pipeline.pipeline import Pipeline
 from proxy.pipeline.runner import Runner
+from proxy.pipeline.selection import Selection
 from proxy.pipeline.understanding import Understanding
 from proxy.tables import VERDICTS
 from tests.pipeline.frames import call, frame, result
@@ -142,5 +143,5 @@ def test_safe_mode_records_frames_only_and_says_so_once() -> None:
 
 def test_other_settings_of_analyzers_are_a_finding() -> None:
     pipeline = new_pipeline()
-    tape = Tape().opens().at(0.2, lambda pipe: pipe.understanding.use([])).closes(0.5)
+    tape = Tape().opens().at(0.2, lambda pipe: pipe.understanding.use(Selection(()))).closes(0.5)
     assert [row["rule"] for row in play(tape, pipeline).rows["findings"]] == ["OT-03"]

@@ -16,7 +16,7 @@ def raised(open_findings: OpenFindings, second: int, raised: Raised, analyzer: s
 
 
 def cleared(open_findings: OpenFindings, second: int, cleared: Cleared) -> list[Finding]:
-    return open_findings.clear("test", cleared, second * SECOND, second * SECOND)
+    return open_findings.clear("test", "CP_1", cleared, second * SECOND, second * SECOND)
 
 
 def test_raised_twice_is_one_finding_with_the_newest_words() -> None:
@@ -118,7 +118,7 @@ def test_an_analyzer_that_ends_leaves_the_others_findings() -> None:
     raised(known, 1, Raised(RULE, key="cleared"))
     cleared(known, 2, Cleared(RULE, key="cleared"))
     raised(known, 1, Raised(RULE), "other")
-    assert [finding.cleared_at for finding in known.end("test", 9 * SECOND)] == [9 * SECOND]
+    assert [ended.finding.cleared_at for ended in known.end("test", 9 * SECOND)] == [9 * SECOND]
     assert [one.key[0] for one in known.known] == ["other"]
 
 

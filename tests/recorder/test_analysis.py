@@ -11,12 +11,12 @@ from typing import ClassVar
 import pytest
 
 from analyzers import ALL
-from analyzers.base import Analyzer, Change, Rule, State
+from analyzers.base import Analyzer, Change, ChargePoint, Rule, State
 from analyzers.silence import Silence
 from proxy.ocpp.facts import ConnectionOpened, Fact
 from proxy.pipeline.runner import Runner
 from proxy.recorder import analysis
-from proxy.recorder.analysis import Watchdog, analyzers
+from proxy.recorder.analysis import Watchdog, selection
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Hanging(Analyzer[State]):
     def new_state(self) -> State:
         return State()
 
-    def step(self, state: State, fact: Fact) -> Sequence[Change]:
+    def step(self, state: State, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         while True:
             pass
 
@@ -54,9 +54,9 @@ def test_a_step_that_never_returns_costs_its_analyzer_and_nothing_else() -> None
 
 
 def test_an_analyzer_can_be_left_out_or_set_otherwise() -> None:
-    assert [one.name for one in analyzers({"silence": {"enabled": False}})] == ["unanswered_call"]
-    (silence,) = [one for one in analyzers({"silence": {"grace_seconds": 7}}) if isinstance(one, Silence)]
-    assert silence.grace_seconds == 7
+    chosen = selection({"silence": {"grace_seconds": 7}, "unanswered_call": {"enabled": False}}).analyzers
+    assert {one.name for one in chosen} == {kind.name for kind in ALL} - {"unanswered_call"}
+    assert [one.grace_seconds for one in chosen if isinstance(one, Silence)] == [7]
 
 
 def test_somebody_elses_analyzer_runs_and_a_broken_one_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,4 +65,4 @@ def test_somebody_elses_analyzer_runs_and_a_broken_one_stops_nobody(monkeypatch:
         EntryPoint("broken", "tests.recorder.no_such_module:Nothing", analysis.GROUP),
     ]
     monkeypatch.setattr(analysis, "entry_points", lambda group: entries)
-    assert [one.name for one in analyzers({})] == [*(kind.name for kind in ALL), "hanging"]
+    assert [one.name for one in selection({}).analyzers] == [*(kind.name for kind in ALL), "hanging"]

@@ -17,17 +17,27 @@ class LifeKind(enum.IntEnum):
 
 
 class ConnectionOpened(Fact, frozen=True, gc=False):
-    """The CSMS answered 101. `ocpp_version` "" : no subprotocol was agreed."""
+    """The CSMS answered 101. `ocpp_version` "" : no subprotocol was agreed.
+
+    `security_profile`: as the charge point's side of it shows (OCPP-J 1.6 security §3, 2.x A00): 0 nothing, 1 password,
+    2 TLS and password, 3 TLS with a client's certificate; TLS alone is told as 2. None: not known (a trace).
+    """
 
     ocpp_version: str = ""
     remote_address: str = ""
+    upstream: str = ""
+    security_profile: int | None = None
 
 
 class ConnectionClosed(Fact, frozen=True, gc=False):
-    """`closed_by`: charge_point, csms or proxy; `how`: fin, rst, timeout or error."""
+    """`closed_by`: charge_point, csms or proxy; `how`: fin, rst, timeout or error.
+
+    `idle_ns`: since the last frame of either side (pings too), on `clock`; None: not known.
+    """
 
     closed_by: str = ""
     how: str = ""
+    idle_ns: int | None = None
 
 
 class HandshakeFailed(Fact, frozen=True, gc=False):
@@ -38,6 +48,11 @@ class HandshakeFailed(Fact, frozen=True, gc=False):
     reason: str = ""
     remote_address: str = ""
     count: int = 1
+    upstream: str = ""
+
+
+class CaptureEnded(Fact, frozen=True, gc=False):
+    """Nothing follows: a trace is read to its end. What is open now is open, never a violation."""
 
 
 class LifeSeen(Fact, frozen=True, gc=False):
