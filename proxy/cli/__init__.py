@@ -32,6 +32,7 @@ _COMMANDS: Final = (
     asking.query,
     asking.tail,
     asking.charge_points,
+    asking.findings,
     asking.sessions,
     asking.show,
     asking.verify,

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from proxy.cli.common import FORMAT, READ, Failure, example, options, reading, value_errors
+from proxy.tables import SEVERITIES
 
 
 @click.command(
@@ -143,4 +144,34 @@ def charge_points(charge_point: str, format: str, config: str | None, **flags: A
     as_wanted = {"text": forensics.as_text, "json": forensics.as_json}[format]
     with reading(config, flags) as store:
         found = as_wanted(forensics.charge_points(store, charge_point))
+    print(found) if found else None
+
+
+@click.command(epilog=example("ocpptap findings --severity warning --since 2026-11-20"))
+@click.option("--charge-point", metavar="GLOB", default="*")
+@click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
+@click.option("--severity", type=click.Choice(SEVERITIES), default="info", help="This one and above.")
+@click.option("--analyzer", metavar="NAME", default="")
+@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True)
+@FORMAT
+@options(*READ)
+def findings(
+    charge_point: str,
+    since: str,
+    until: str,
+    severity: str,
+    analyzer: str,
+    limit: int,
+    format: str,
+    config: str | None,
+    **flags: Any,
+) -> None:
+    """What the analyzers found, oldest first: what, since when, how often, and the frames that prove it."""
+    from proxy.forensics import findings as forensics
+
+    as_wanted = {"text": forensics.as_text, "json": forensics.as_json}[format]
+    wanted = forensics.Filter(charge_point, since, until, severity, analyzer, limit)
+    with reading(config, flags) as store, value_errors():
+        found = as_wanted(forensics.findings(store, wanted))
     print(found) if found else None

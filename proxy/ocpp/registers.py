@@ -10,12 +10,14 @@ compared with its head; whether that is a fault is an analyzer's business (MT-01
 - Two units of one register at the same moment (kWh beside Wh) are two registers from then on; a unit that changes from
   message to message is one (quirk 68): values are in base units.
 - A register promises not to fall (1.6 §7.31, 2.x J02.FR.16); anything else (power, SoC) only goes on.
-- Bounded: 256 of them; the least recently seen goes.
+- Bounded: 128 of them; the least recently seen goes.
+- Small and fast, because 10,000 charge points have one each: a register is one frozen value under one shared key.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Final
 
 import msgspec
@@ -23,18 +25,24 @@ import msgspec
 from proxy.ocpp.facts import Moment, Place
 from proxy.ocpp.meter import ContextClass, Kind, Sample, kind_of
 
-MAX_FOLLOWED: Final = 256
+MAX_FOLLOWED: Final = 128
+_FEW: Final = MAX_FOLLOWED // 2
+"""Up to here nobody has to go soon, and their order is not kept."""
 _NS: Final = 1_000_000_000
 _AHEAD: Final = 60 * _NS
 """ns by which a device's clock may be ahead of ours before its times count as not come yet."""
 _MOST_DIGITS: Final = 15
-_DIGITS: Final = tuple([10.0**-digits for digits in range(_MOST_DIGITS + 1)])
+_STEPS: Final = {
+    scale: tuple([scale * 10.0**-digits for digits in range(_MOST_DIGITS + 1)]) for scale in (1.0, 1000.0)
+}
+"""Scale -> its last told digit by the number of decimals; made once, so that all heads share the numbers."""
 _KILO: Final = 1000.0
 _NEAR_ZERO: Final = 0.01
 _AGREEING: Final = 2
-
-Key = tuple[int | None, int | None, str, str, str, int, str, str]
-"""(EVSE, connector, measurand, phase, location, context class, family, the unit if told beside another one)."""
+_MOST_KEYS: Final = 4096
+_BEGIN: Final = f" {ContextClass.BEGIN + 0} "
+_END: Final = f" {ContextClass.END + 0} "
+_RUNNING: Final = f" {ContextClass.RUNNING + 0} "
 
 
 class Went(enum.IntEnum):
@@ -54,7 +62,10 @@ class Went(enum.IntEnum):
     NOT_A_NUMBER = 7
 
 
-_ADVANCED: Final = Went.ADVANCED  # looking a member up on its enum costs more than the comparison
+# looking a member up on its enum costs more than the comparison
+_FIRST: Final = Went.FIRST
+_ADVANCED: Final = Went.ADVANCED
+_NOT_A_NUMBER: Final = Went.NOT_A_NUMBER
 
 
 class Habit(enum.IntEnum):
@@ -70,18 +81,26 @@ _HABITS: Final = (Habit.UNKNOWN, Habit.UNKNOWN, Habit.LIFETIME, Habit.PER_TRANSA
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The newest number. `value` and `step` (its last told digit) in the base unit; `told_ns`: the device's time.
+    """The newest number. `value` and `step` (its last told digit) in the base unit.
 
-    `fell_from`: what it was before it fell, until it is back there: falls to 0 for a moment, and the jump after it
-    (quirk 69, MT-03).
+    `moment`: the device's time (ns), or minus ours where it told none. `fell_from`: what it was before it fell, until
+    it is back there: falls to 0 for a moment, and the jump after it (quirk 69, MT-03). `before`: the last number before
+    the transaction that has begun, until its first one comes. `votes`: agreeing observations, positive for LIFETIME.
+    `beside`: the other unit that is followed on its own.
     """
 
     value: float
-    told_ns: int | None
-    at: int
+    moment: int
     unit: str
     step: float
     fell_from: float | None = None
+    before: float | None = None
+    votes: int = 0
+    beside: str | None = None
+
+    @property
+    def told_ns(self) -> int | None:
+        return self.moment if self.moment > 0 else None
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -99,77 +118,79 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     since_stop: float | None = None
 
 
-class Followed(msgspec.Struct, array_like=True, gc=False):
-    """`before`: the last number before the transaction that has begun, until its first one comes. `votes`: agreeing
-    observations, positive for LIFETIME. `beside`: the other unit that is followed on its own."""
-
-    head: Head | None = None
-    before: float | None = None
-    votes: int = 0
-    beside: str | None = None
-
-    @property
-    def habit(self) -> Habit:
-        return _HABITS[self.votes]
-
-
 class Registers(msgspec.Struct):
     """Of one charge point; a state that MessagePack can hold, for the state of an analyzer.
 
     In 2.x the meter is the EVSE's, whichever connector a message names. An event that names no place (Updated, Ended)
-    is about its transaction's: the caller says where. Least recently seen first.
+    is about its transaction's: the caller says where. Least recently seen first, once there are many.
     """
 
-    followed: dict[Key, Followed] = msgspec.field(default_factory=dict)
+    followed: dict[str, Head] = msgspec.field(default_factory=dict)
 
     def reading(self, place: Place, sample: Sample, told: Moment, at: int) -> Reading:
         """What this sample is, compared with the one before it, which it replaces unless it is late. `at`: ns, ours."""
-        kind, value = sample.kind, sample.value
-        key = _key(place, kind, kind.context_class)
+        kind, value, moment = sample.kind, sample.value, told.ns
+        key, followed = _key(place.evse_id, place.connector_id, kind), self.followed
+        head = followed.get(key) if len(followed) < _FEW else self._touched(key)
         if value is None:
-            return self._not_a_number(key)
-        known = self._seen(key)
-        head = Head(value, told.ns, at, kind.unit, _step(sample))
-        if known.beside is None and known.head is not None and _is_beside(known.head, head):
-            known.beside = kind.unit
-        if known.beside == kind.unit:
-            known = self._seen((*key[:7], kind.unit))
-        return _next(known, head, kind.measurand.endswith(".Register"))
+            return Reading(_NOT_A_NUMBER, None, None, head, habit_of(0 if head is None else head.votes))
+        if moment is None or moment <= 0:  # no clock stands before 1970
+            moment = -at
+        if head is not None and _is_plain(head, value, moment, kind.unit):
+            votes = head.votes
+            followed[key] = Head(value, moment, head.unit, _step(sample), None, None, votes, head.beside)
+            passed = (moment - head.moment) / _NS
+            return Reading(_ADVANCED, value - head.value, passed, head, _HABITS[votes])
+        return self._unusual(key, head, Head(value, moment, kind.unit, _step(sample)), at, kind)
 
-    def _not_a_number(self, key: Key) -> Reading:
-        known = self.followed.get(key) or Followed()
-        return Reading(Went.NOT_A_NUMBER, head=known.head, habit=known.habit)
+    def _unusual(self, key: str, head: Head | None, new: Head, at: int, kind: Kind) -> Reading:
+        """Whatever is not simply later and higher."""
+        if head is not None and head.unit != new.unit:
+            key, head = self._of_unit(key, head, new, at)
+        if head is None:
+            return self._first(key, new)
+        reading, self.followed[key] = _next(head, new, at, kind)
+        return reading
+
+    def _first(self, key: str, new: Head) -> Reading:
+        followed = self.followed
+        if len(followed) >= MAX_FOLLOWED:
+            del followed[next(iter(followed))]
+        followed[key] = new
+        return Reading(_FIRST)
+
+    def _touched(self, key: str) -> Head | None:
+        """The one followed under `key`, now the most recently seen."""
+        head = self.followed.pop(key, None)
+        if head is not None:
+            self.followed[key] = head
+        return head
+
+    def _of_unit(self, key: str, head: Head, new: Head, at: int) -> tuple[str, Head | None]:
+        """Another unit than the head's: at the same moment it is another register, and is so from then on."""
+        if head.beside is None and _distance(head, new, at) == 0:
+            self.followed[key] = msgspec.structs.replace(head, beside=new.unit)
+        elif head.beside != new.unit:
+            return key, head
+        key += new.unit
+        return key, self._touched(key)
 
     def began(self, place: Place) -> None:
         """A transaction begins here: the next number of each register is its first, and shows the register's habit."""
-        where = _where(place)
-        for key, known in self.followed.items():
-            if key[:2] != where or not key[2].endswith(".Register"):
+        where, followed = _where(place.evse_id, place.connector_id), self.followed
+        for key, head in followed.items():
+            if not key.startswith(where) or ".Register " not in key:
                 continue
-            context = key[5]
-            if (
-                context == ContextClass.BEGIN
-            ):  # meterStart goes on from meterStop, not from the last meterStart
-                end = self.followed.get((*key[:5], int(ContextClass.END), *key[6:]))
-                known.before = None if end is None or end.head is None else end.head.value
-            elif context == ContextClass.RUNNING and known.head is not None:
-                known.before = known.head.value
+            begin = key.startswith(_BEGIN, len(where))
+            if begin:  # meterStart goes on from meterStop, not from the last meterStart
+                end = followed.get(where + _END + key[len(where) + len(_END) :])
+                followed[key] = msgspec.structs.replace(head, before=None if end is None else end.value)
+            elif key.startswith(_RUNNING, len(where)):
+                followed[key] = msgspec.structs.replace(head, before=head.value)
 
     def head(self, place: Place, kind: Kind, context: ContextClass) -> Head | None:
         """The newest number of this register in that context: the last sample to hold against meterStop (MT-11)."""
-        known = self.followed.get(_key(place, kind, context))
-        return None if known is None else known.head
-
-    def _seen(self, key: Key) -> Followed:
-        """The one followed under `key`, now the most recently seen."""
-        followed = self.followed
-        known = followed.pop(key, None)
-        if known is None:
-            known = Followed()
-            if len(followed) >= MAX_FOLLOWED:
-                del followed[next(iter(followed))]
-        followed[key] = known
-        return known
+        return self.followed.get(_name(place.evse_id, place.connector_id, kind, context))
 
 
 def told_register(wh: float, context: ContextClass) -> Sample:
@@ -184,96 +205,107 @@ _CONTEXTS: Final = {
 }
 
 
-def _where(place: Place) -> tuple[int | None, int | None]:
-    return (None, place.connector_id) if place.evse_id is None else (place.evse_id, None)
+def habit_of(votes: int) -> Habit:
+    """What so many agreeing observations (-2 to 2) mean."""
+    return _HABITS[votes]
 
 
-def _key(place: Place, kind: Kind, context: ContextClass) -> Key:
-    evse, connector = place.evse_id, place.connector_id if place.evse_id is None else None
-    # + 0 and + "" make plain values of enum members, whose own hash costs more than all the rest
-    return evse, connector, kind.measurand, kind.phase, kind.location, context + 0, kind.family + "", ""
+def learnt(votes: int, before: float, first: float, step: float = 1.0) -> int:
+    """The votes after one more: what the first number of a transaction shows, `before` being the last one before it.
+
+    A register below 1 kWh, or a jump, shows nothing. All in the base unit.
+    """
+    distance = first - before
+    if before < _KILO:
+        return votes
+    if -step <= distance <= max(_KILO, before / 10):
+        return min(max(votes, 0) + 1, _AGREEING)
+    if first < before / 2 and -distance >= _KILO:
+        return max(min(votes, 0) - 1, -_AGREEING)
+    return votes
+
+
+def _where(evse: int | None, connector: int | None) -> str:
+    return f"c{connector}" if evse is None else f"e{evse}"
+
+
+def _name(evse: int | None, connector: int | None, kind: Kind, context: ContextClass) -> str:
+    """Place, context class, measurand, phase, location, family; the unit follows if it is told beside another one."""
+    where = _where(evse, connector)
+    return f"{where} {context + 0} {kind.measurand} {kind.phase} {kind.location} {kind.family.value} "
+
+
+@functools.lru_cache(_MOST_KEYS)
+def _key(evse: int | None, connector: int | None, kind: Kind) -> str:
+    """Remembered: looking it up costs half of making it, and all charge points share the same text."""
+    return _name(evse, connector, kind, kind.context_class)
 
 
 def _step(sample: Sample) -> float:
     """The last told digit, in the base unit: 0.1 kWh is 100 Wh."""
     told, scale = sample.told, sample.kind.scale
     point = told.find(".")
-    return scale if point < 0 else scale * _DIGITS[min(len(told) - point - 1, _MOST_DIGITS)]
+    if point < 0:
+        return scale
+    digits = min(len(told) - point - 1, _MOST_DIGITS)
+    steps = _STEPS.get(scale)
+    return scale * 10.0**-digits if steps is None else steps[digits]
 
 
-def _is_beside(head: Head, new: Head) -> bool:
-    return head.unit != new.unit and _distance(head, new) == 0
+def _is_plain(head: Head, value: float, moment: int, unit: str) -> bool:
+    """Nearly always: later by the device's own clock, not lower, and nothing to be said of it."""
+    return (
+        moment > head.moment > 0
+        and value >= head.value
+        and head.before is None
+        and head.fell_from is None
+        and head.unit == unit
+    )
 
 
-def _distance(head: Head, new: Head) -> int:
+def _distance(head: Head, new: Head, at: int) -> int:
     """ns from `head` to `new`; negative only by the device's time: our clock may be set back, arrival is an order."""
-    if head.told_ns is not None and new.told_ns is not None:
-        return new.told_ns - head.told_ns
-    return max(0, new.at - head.at)
+    if head.moment > 0 and new.moment > 0:
+        return new.moment - head.moment
+    return max(0, at - abs(head.moment))
 
 
-def _next(known: Followed, new: Head, is_register: bool) -> Reading:
-    head = known.head
-    if head is None:
-        return _taken(known, Went.FIRST, new)
-    ns, delta = _distance(head, new), new.value - head.value
+def _next(head: Head, new: Head, at: int, kind: Kind) -> tuple[Reading, Head]:
+    """What `new` is, and the head from now on."""
+    ns, delta = _distance(head, new, at), new.value - head.value
     if ns > 0 or (ns == 0 and delta > 0):
-        return _on(known, head, new, ns / _NS, is_register)
-    if ns < 0 and _clock_was_set_back(head, new):
-        return _taken(known, Went.FIRST, new)
+        return _on(head, new, delta, ns / _NS, kind)
+    if ns < 0 and head.moment > at + _AHEAD >= new.moment:
+        # the head's time has not come yet, by our clock, and the new one's has: they cannot be ordered any more
+        return _taken(_FIRST, head, new)
     went = Went.REPEATED if ns == 0 and delta == 0 else Went.LATE
-    return Reading(went, delta, ns / _NS, head, known.habit)
+    return Reading(went, delta, ns / _NS, head, _HABITS[head.votes]), head
 
 
-def _clock_was_set_back(head: Head, new: Head) -> bool:
-    """The head's time has not come yet, by our clock, and the new one's has: they cannot be ordered any more."""
-    come = new.at + _AHEAD
-    return head.told_ns is not None and new.told_ns is not None and head.told_ns > come >= new.told_ns
-
-
-def _on(known: Followed, head: Head, new: Head, seconds: float, is_register: bool) -> Reading:
+def _on(head: Head, new: Head, delta: float, seconds: float, kind: Kind) -> tuple[Reading, Head]:
     """`new` is later: it becomes the head."""
-    delta, went = new.value - head.value, _ADVANCED
-    if delta < 0 and is_register:
+    went, value, fell_from = _ADVANCED, new.value, head.fell_from
+    if delta < 0 and kind.measurand.endswith(".Register"):
         if -delta <= max(head.step, new.step) * 1.001:  # both were rounded
-            new, delta = msgspec.structs.replace(new, value=head.value), 0.0
+            value, delta = head.value, 0.0
         else:
-            went = Went.RESET if -delta >= _KILO and new.value < _NEAR_ZERO * head.value else Went.WENT_BACK
-            new = _fell(new, max(head.value, head.fell_from or head.value))
-    if went is _ADVANCED and head.fell_from is not None:
-        new = _fell(new, head.fell_from)
-    return _taken(known, went, new, delta, seconds, head)
-
-
-def _fell(new: Head, fell_from: float) -> Head:
-    """`new` as one that is not back yet where it fell from."""
-    return msgspec.structs.replace(new, fell_from=fell_from) if new.value < fell_from else new
+            went = Went.RESET if -delta >= _KILO and value < _NEAR_ZERO * head.value else Went.WENT_BACK
+            fell_from = max(head.value, fell_from or head.value)
+    if fell_from is not None and value >= fell_from:
+        fell_from = None
+    new = Head(value, new.moment, new.unit, new.step, fell_from)
+    return _taken(went, head, new, delta, seconds)
 
 
 def _taken(
-    known: Followed,
-    went: Went,
-    new: Head,
-    delta: float | None = None,
-    seconds: float | None = None,
-    head: Head | None = None,
-) -> Reading:
-    """`new` is the head from now on."""
-    known.head = new
-    before = known.before
-    if before is None:
-        return Reading(went, delta, seconds, head, _HABITS[known.votes])
-    known.before = None
-    _learn(known, before, new)
-    return Reading(went, delta, seconds, head, _HABITS[known.votes], new.value - before)
-
-
-def _learn(known: Followed, before: float, new: Head) -> None:
-    """What the first number of a transaction shows; a register below 1 kWh, or a jump, shows nothing."""
-    distance = new.value - before
-    if before < _KILO:
-        return
-    if -new.step <= distance <= max(_KILO, before / 10):
-        known.votes = min(max(known.votes, 0) + 1, _AGREEING)
-    elif new.value < before / 2 and -distance >= _KILO:
-        known.votes = max(min(known.votes, 0) - 1, -_AGREEING)
+    went: Went, head: Head, new: Head, delta: float | None = None, seconds: float | None = None
+) -> tuple[Reading, Head]:
+    """`new` is the head from now on, and inherits what is known of the register."""
+    votes, before, since_stop = head.votes, head.before, None
+    habit, told = _HABITS[votes], None if went is _FIRST else head
+    if before is not None:
+        votes = learnt(votes, before, new.value, new.step)
+        habit, since_stop = _HABITS[votes], new.value - before
+    if votes or head.beside is not None:
+        new = Head(new.value, new.moment, new.unit, new.step, new.fell_from, None, votes, head.beside)
+    return Reading(went, delta, seconds, told, habit, since_stop), new

@@ -25,10 +25,11 @@ from proxy.pipeline.connection import DAY, Connection, ConnectionState, version_
 from proxy.pipeline.conversation import Conversation
 from proxy.pipeline.describe import closed_row, open_row, refused_row
 from proxy.pipeline.desk import Desk
+from proxy.pipeline.finding import finding_row
 from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.ledger import Ledger
-from proxy.pipeline.understanding import Understanding, finding_row
+from proxy.pipeline.understanding import Understanding
 
 StreamKey = tuple[int, int, int]
 """(run, worker, life): one worker process's part of the journal; its connections are numbered within it."""

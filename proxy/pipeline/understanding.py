@@ -13,9 +13,7 @@ from typing import Final
 from analyzers.base import Finding, Raised, Rule, Severity
 from proxy.heads.connection import Refused
 from proxy.ocpp.facts import HandshakeFailed, Where
-from proxy.pipeline.batch import Row
 from proxy.pipeline.clock import ObservedClock
-from proxy.pipeline.rows import row_of
 from proxy.pipeline.runner import HOUSE, Runner
 from proxy.pipeline.selection import Selection
 
@@ -95,33 +93,4 @@ def _safe_mode(since: str, at: int) -> Finding:
         limit="3 deaths without a checkpoint",
         basis="",
         message=f"The recorder died three times: from {since} on it records frames only, until its next checkpoint.",
-    )
-
-
-def finding_row(finding: Finding, batch: int, journal: str, source: str) -> Row:
-    """A `findings` row."""
-    return row_of(
-        "findings",
-        {
-            "at": finding.at,
-            "last_at": finding.last_at,
-            "batch": batch,
-            "count": finding.count,
-            "severity": int(finding.severity),
-            "finding_id": finding.finding_id,
-            "analyzer": finding.analyzer,
-            "rule": finding.rule,
-            "charge_point": finding.charge_point,
-            "connector_id": finding.connector_id,
-            "transaction_id": finding.transaction_id,
-            "cleared_at": finding.cleared_at,
-            "evidence": finding.evidence,
-            "observed": finding.observed,
-            "limit": finding.limit,
-            "basis": finding.basis,
-            "message": finding.message,
-            "muted_by": finding.muted_by,
-            "journal": journal,
-            "source": source,
-        },
     )

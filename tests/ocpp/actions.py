@@ -46,6 +46,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "ConformanceBroken": "the conformance verdict, for any message",
     "ConnectionClosed": "the connection's end",
     "ConnectionOpened": "the handshake",
+    "CaptureEnded": "a trace, at its end",
     "HandshakeFailed": "the handshake",
     "LifeSeen": "the analyzers' runner, for any frame",
     "ReplyDuplicated": "correlation: a second answer",
