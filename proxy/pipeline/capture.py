@@ -36,11 +36,12 @@ class Ears(Listener):
 
 
 class Talk:
-    """One connection: its conversation, and how many messages it had."""
+    """One connection: its conversation, and the number of its last message."""
 
-    def __init__(self, identity: Identity, conversation: Conversation) -> None:
+    def __init__(self, identity: Identity, conversation: Conversation, version: str) -> None:
         self.identity = identity
         self.conversation = conversation
+        self.version = version
         self.messages = 0
 
 
@@ -65,12 +66,20 @@ class Capture:
         self.runner.mark(time.at, time.clock)
 
     def opened(
-        self, at: int, charge_point: str, version: str = "", remote_address: str = "", upstream: str = ""
+        self,
+        at: int,
+        charge_point: str,
+        version: str = "",
+        remote_address: str = "",
+        upstream: str = "",
+        frame_no: int = 0,
     ) -> str:
         """A connection begins; its id. One that is open already goes on beside it, unheard from here on."""
         self._advance(at)
         talk = self._connect(charge_point, version)
-        self._ears.fact(facts.ConnectionOpened(*self._where(talk), version, remote_address, upstream, None))
+        self._ears.fact(
+            facts.ConnectionOpened(*self._where(talk, frame_no), version, remote_address, upstream, None)
+        )
         return talk.identity.connection_id
 
     def _connect(self, charge_point: str, version: str) -> Talk:
@@ -80,7 +89,9 @@ class Capture:
         )
         time, number = self._time, self._connections
         identity = Identity(self._name, digest.hexdigest(), charge_point, time.at, 0, 0, number, "")
-        talk = self._talks[charge_point] = Talk(identity, Conversation(identity, version, time, self._ears))
+        talk = self._talks[charge_point] = Talk(
+            identity, Conversation(identity, version, time, self._ears), version
+        )
         return talk
 
     def _where(self, talk: Talk, frame_no: int = 0) -> Where:
@@ -99,10 +110,13 @@ class Capture:
         """A message of `direction`, as UTF-8 text. `frame_no`: None counts the connection's messages from 1."""
         self._advance(at)
         if charge_point not in self._talks:
-            self.opened(at, charge_point, version)
+            self.opened(at, charge_point, version, frame_no=frame_no or 0)
         talk = self._talks[charge_point]
-        talk.messages += 1
-        return talk.conversation.message(direction, text, talk.messages if frame_no is None else frame_no)
+        if version and version != talk.version:
+            talk.version = version
+            talk.conversation.speak(version)
+        talk.messages = talk.messages + 1 if frame_no is None else frame_no
+        return talk.conversation.message(direction, text, talk.messages)
 
     def lost(self, at: int, charge_point: str, direction: Direction, size: int = 0) -> None:
         """What `direction` said since the last message is not in this capture."""

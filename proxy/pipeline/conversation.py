@@ -101,9 +101,10 @@ class Conversation:
         self.boot = Boot()
         self.news = False
         self._last_clock = -1
-        self._speak(version)
+        self.speak(version)
 
-    def _speak(self, version: str) -> None:
+    def speak(self, version: str) -> None:
+        """Messages are of this version from here on."""
         self._version = version
         self._readings = readings(version)
         self._judge = judging(version)
@@ -199,7 +200,7 @@ class Conversation:
         """No subprotocol was agreed: a message may tell the version, or tell it closer."""
         version = spoken(call.action, call.payload)
         if version and version != self._version and (not self._version or version != "1.6"):
-            self._speak(version)
+            self.speak(version)
 
     def _send(self, direction: Direction, send: Send, text: bytes, where: Where) -> Meaning:
         if self._version in _GUESSED:
@@ -348,7 +349,7 @@ class Conversation:
         self._reports = Reports.restore(state.reports)
         self.boot = state.boot
         self._last_clock = state.last_clock
-        self._speak(state.version)
+        self.speak(state.version)
 
 
 _AUTHORIZATION: Final = re.compile(rb"^authorization[ \t]*:", re.IGNORECASE | re.MULTILINE)

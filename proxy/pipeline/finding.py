@@ -12,6 +12,7 @@ from analyzers.base import Finding
 from proxy.pipeline.batch import Row
 from proxy.pipeline.rows import row_of
 
+__all__ = ["Finding", "finding_row", "moment_of", "told"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
