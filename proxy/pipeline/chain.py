@@ -19,6 +19,7 @@ import msgspec
 from proxy.names import Direction
 
 LINK_EVERY: Final = 1000
+_sha256: Final = hashlib.sha256
 
 
 def first_link(journal: bytes, connection_id: str, direction: Direction) -> bytes:
@@ -46,8 +47,8 @@ class Chain(msgspec.Struct):
     def add(self, bound: bytes) -> bytes:
         """Append one row; its link."""
         self.rows += 1
-        self.link = next_link(self.link, bound)
-        return self.link
+        link = self.link = _sha256(self.link + bound).digest()  # `next_link`, without its call
+        return link
 
     @property
     def link_due(self) -> bool:

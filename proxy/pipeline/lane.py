@@ -111,13 +111,13 @@ class Lane:
 
     def bind(self, piece: Piece) -> bytes:
         """Add a row with `piece`'s wire bytes to the chain; the row's link."""
-        return self.chain.add(self._wire(piece))
+        return self.chain.add(self.wire(piece))
 
     def digest(self, piece: Piece, key: bytes) -> bytes:
         """What a masked row binds to the chain in place of its wire bytes."""
-        return keyed_digest(key, self._wire(piece))
+        return keyed_digest(key, self.wire(piece))
 
-    def _wire(self, piece: Piece) -> bytes:
+    def wire(self, piece: Piece) -> bytes:
         """A piece's wire bytes: out of the chunk in hand, else masked anew (twice the time)."""
         if isinstance(piece, Opaque):
             return piece.payload
