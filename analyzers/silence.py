@@ -2,16 +2,20 @@
 
 Fires when: a charge point with an open connection sent no OCPP message for k x interval + grace: a warning at k = 2,
     critical at k = 3 (HB-01). While its WebSocket pings or pongs keep coming (within twice their learned period) it
-    is an info finding instead, and so is a day without a Heartbeat while connected (HB-03).
+    is an info finding instead, and so is a day without a Heartbeat while connected (HB-03). Many charge points of a
+    site, an upstream or a subnet that fall silent at once are one critical finding (HB-07). A charge point that has
+    been silent for longer than its interval when the capture ends is an info.
 Does not fire when: any message comes, Heartbeat or not; nothing is connected; a boot was not accepted and the charge
     point waits out what it was told to wait; bytes of it passed unseen, or nothing of it is seen at all. Where the
-    interval was never told, or is 0, 300 s are assumed, for an info finding at most. The next message clears it, the
-    last close ends it.
+    interval was never told, or is 0, 300 s are assumed, for an info finding at most, which no group counts. The next
+    message clears it, the last close ends it. After the end of a capture nothing is said any more.
 Clause: OCPP 1.6 §4.6; OCPP-J 1.6 §5.3; 2.0.1 and 2.1 G02.FR.04, G02.FR.07; Part 4 §5.3.
 Says:
     CP_1 is connected but has sent nothing for 630 s (limit 630 s).
     CP_1 has shown life by WebSocket pings only for 630 s (limit 630 s).
     CP_1 has sent no Heartbeat for 86400 s (limit 86400 s).
+    CP_1 had sent nothing for 400 s (interval 300 s), open at the end of the capture.
+    site Depot 4: 12 of 40 charge points fell silent (limit 5 charge points and 20 % within 60 s): power or network.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from proxy.names import Direction
 from proxy.ocpp.facts import (
     Booted,
     BytesLost,
+    CaptureEnded,
     ConnectionClosed,
     ConnectionOpened,
     Fact,
@@ -57,11 +62,22 @@ MAX_CONNECTIONS: Final = 16
 LEARNT_GAPS: Final = 4
 """Distances between pings from which their period is believed."""
 
-SILENT: Final = Rule(
+_CLAUSE: Final = "OCPP 1.6 §4.6; 2.x G02.FR.04"
+_SENTENCE: Final = "{charge_point} is connected but has sent nothing for {observed} (limit {limit})."
+GROUP_SILENT: Final = Rule(
+    "HB-07",
+    Severity.CRITICAL,
+    _CLAUSE,
+    "{what}: {observed} fell silent (limit {limit}): power or network.",
+)
+SILENT: Final = Rule("HB-01", Severity.WARNING, _CLAUSE, _SENTENCE, group=GROUP_SILENT)
+QUIET: Final = Rule("HB-01", Severity.INFO, _CLAUSE, _SENTENCE)
+"""The same where the interval is not known. No group: a recorder that begins sees many of these at one moment."""
+UNFINISHED: Final = Rule(
     "HB-01",
-    Severity.WARNING,
-    "OCPP 1.6 §4.6; 2.x G02.FR.04",
-    "{charge_point} is connected but has sent nothing for {observed} (limit {limit}).",
+    Severity.INFO,
+    _CLAUSE,
+    "{charge_point} had sent nothing for {observed} (interval {limit}), open at the end of the capture.",
 )
 PING_ONLY: Final = Rule(
     "HB-03",
@@ -70,6 +86,7 @@ PING_ONLY: Final = Rule(
     "{charge_point} has {what} for {observed} (limit {limit}).",
 )
 _HEARTBEAT_KEY: Final = "heartbeat"
+_END_KEY: Final = "end"
 
 
 class Heard(enum.IntEnum):
@@ -117,6 +134,7 @@ class Silence(Analyzer[SilenceState]):
         Booted,
         HeartbeatIntervalSet,
         HeartbeatSeen,
+        CaptureEnded,
     )
     rules: ClassVar[tuple[Rule, ...]] = (SILENT, PING_ONLY)
 
@@ -132,7 +150,10 @@ class Silence(Analyzer[SilenceState]):
     def step(self, state: SilenceState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         if state.since < 0:
             state.since = state.heartbeat_since = fact.clock
-        changes = _HANDLERS[type(fact)](self, state, fact)
+        if type(fact) is CaptureEnded:
+            changes = self._capture_ended(state, fact, charge_point.life)
+        else:
+            changes = _HANDLERS[type(fact)](self, state, fact)
         self._plan(state)
         return changes
 
@@ -174,6 +195,16 @@ class Silence(Analyzer[SilenceState]):
     def _heartbeat(self, state: SilenceState, fact: HeartbeatSeen) -> Sequence[Change]:
         state.heartbeat_since = fact.clock
         return self._beating(state)
+
+    def _capture_ended(self, state: SilenceState, fact: CaptureEnded, life: Life) -> Sequence[Change]:
+        """Longer than its interval is not too long yet, but open. What was said stays said; nobody listens on."""
+        state.connections = [name for name in state.connections if name != fact.connection_id]
+        state.since = max(state.since, life.message_clock)
+        silent, limit = fact.clock - state.since, state.expected * SECOND
+        if state.connections or not limit or silent <= limit or state.heard is not Heard.MESSAGES:
+            return NOTHING
+        evidence = ((life.message_connection, life.message_frame),) if life.message_clock >= 0 else ()
+        return [Raised(UNFINISHED, seconds(silent), seconds(limit), key=_END_KEY, evidence=evidence)]
 
     # what follows
 
@@ -254,7 +285,7 @@ class Silence(Analyzer[SilenceState]):
         """Becoming critical is the same silence, not another one."""
         intervals = self.critical_intervals if severity is Severity.CRITICAL else self.warning_intervals
         return Raised(
-            SILENT,
+            SILENT if state.expected else QUIET,
             seconds(now - state.since),
             self._limit_text(state, intervals),
             severity=severity,

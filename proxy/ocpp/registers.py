@@ -49,7 +49,8 @@ class Went(enum.IntEnum):
     """What a number is, compared with its head.
 
     ADVANCED: later, and for a register not lower (less than the last told digit lower is rounding: delta 0).
-    REPEATED: same time, same value: nothing. LATE: older than the head, or as old and lower; not the new head.
+    REPEATED: same time, same value: nothing. LATE: older than the head, or of the same device time and
+    another value (two alike in one message: the first is followed); not the new head.
     RESET: fell by 1 kWh or more to below 1 %. FIRST: there is no head, or the device's clock was set back since.
     """
 
@@ -136,21 +137,36 @@ class Registers(msgspec.Struct):
             return Reading(_NOT_A_NUMBER, None, None, head, habit_of(0 if head is None else head.votes))
         if moment is None or moment <= 0:  # no clock stands before 1970
             moment = -at
-        if head is not None and _is_plain(head, value, moment, kind.unit):
-            votes = head.votes
-            followed[key] = Head(value, moment, head.unit, _step(sample), None, None, votes, head.beside)
-            passed = (moment - head.moment) / _NS
-            return Reading(_ADVANCED, value - head.value, passed, head, _HABITS[votes])
-        return self._unusual(key, head, Head(value, moment, kind.unit, _step(sample)), at, kind)
-
-    def _unusual(self, key: str, head: Head | None, new: Head, at: int, kind: Kind) -> Reading:
-        """Whatever is not simply later and higher."""
+        new = Head(value, moment, kind.unit, step_of(sample))
         if head is not None and head.unit != new.unit:
             key, head = self._of_unit(key, head, new, at)
         if head is None:
             return self._first(key, new)
-        reading, self.followed[key] = _next(head, new, at, kind)
+        reading, followed[key] = _next(head, new, at, kind)
         return reading
+
+    def goes_on(self, place: Place, sample: Sample, told: Moment) -> bool:
+        """Nearly always True: later by the device's clock, not lower, nothing to be said of it; it is taken.
+
+        False: nothing is taken, ask `reading`. Hot: once per register of a message.
+        """
+        kind, value, moment = sample.kind, sample.value, told.ns
+        key, followed = _key(place.evse_id, place.connector_id, kind), self.followed
+        head = followed.get(key)
+        if (
+            head is None
+            or value is None
+            or moment is None
+            or not moment > head.moment > 0
+            or value < head.value
+            or head.before is not None
+            or head.fell_from is not None
+            or head.unit != kind.unit
+            or len(followed) >= _FEW
+        ):
+            return False
+        followed[key] = Head(value, moment, head.unit, step_of(sample), None, None, head.votes, head.beside)
+        return True
 
     def _first(self, key: str, new: Head) -> Reading:
         followed = self.followed
@@ -241,7 +257,7 @@ def _key(evse: int | None, connector: int | None, kind: Kind) -> str:
     return _name(evse, connector, kind, kind.context_class)
 
 
-def _step(sample: Sample) -> float:
+def step_of(sample: Sample) -> float:
     """The last told digit, in the base unit: 0.1 kWh is 100 Wh."""
     told, scale = sample.told, sample.kind.scale
     point = told.find(".")
@@ -250,17 +266,6 @@ def _step(sample: Sample) -> float:
     digits = min(len(told) - point - 1, _MOST_DIGITS)
     steps = _STEPS.get(scale)
     return scale * 10.0**-digits if steps is None else steps[digits]
-
-
-def _is_plain(head: Head, value: float, moment: int, unit: str) -> bool:
-    """Nearly always: later by the device's own clock, not lower, and nothing to be said of it."""
-    return (
-        moment > head.moment > 0
-        and value >= head.value
-        and head.before is None
-        and head.fell_from is None
-        and head.unit == unit
-    )
 
 
 def _distance(head: Head, new: Head, at: int) -> int:
@@ -273,7 +278,7 @@ def _distance(head: Head, new: Head, at: int) -> int:
 def _next(head: Head, new: Head, at: int, kind: Kind) -> tuple[Reading, Head]:
     """What `new` is, and the head from now on."""
     ns, delta = _distance(head, new, at), new.value - head.value
-    if ns > 0 or (ns == 0 and delta > 0):
+    if ns > 0 or (delta > 0 and (head.moment < 0 or new.moment < 0)):
         return _on(head, new, delta, ns / _NS, kind)
     if ns < 0 and head.moment > at + _AHEAD >= new.moment:
         # the head's time has not come yet, by our clock, and the new one's has: they cannot be ordered any more

@@ -1,17 +1,24 @@
-"""silence: HB-01 and HB-03, and when they must not be raised. Limits: 2 x 100 + 30 = 230 s, 3 x 100 + 30 = 330 s."""
+"""silence: HB-01, HB-03, HB-07, and when nothing is raised. Limits: 2 x 100 + 30 = 230 s, 3 x 100 + 30 = 330 s."""
 
 from __future__ import annotations
 
 import pytest
 
 from analyzers import silence
-from analyzers.base import ChargePoint
+from analyzers.base import SECOND, ChargePoint
 from analyzers.silence import Silence
 from proxy.names import Direction
 from proxy.ocpp import facts
+from proxy.pipeline.runner import Runner
 from tests.analyzers.conftest import EPOCH, Story
+from tests.analyzers.test_transaction import Wire, stamp
 
 DAY = 86_400
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story(Silence())
 
 
 @pytest.fixture
@@ -213,5 +220,75 @@ def test_its_sentences_are_those_of_the_docstring(story: Story) -> None:
     for second in range(0, 700, 60):
         pings.wait(second).ping()
     beats = speak(Story(Silence()).at(0).opened().interval(300), DAY + 200)
-    for told in (story, pings, beats):
+    ends = Story(Silence()).at(0).opened().interval(300).at(400).tell(facts.CaptureEnded)
+    for told in (story, pings, beats, ends):
         assert told.findings()[0].message in (silence.__doc__ or "")
+
+
+def test_longer_than_its_interval_at_the_end_of_a_capture_is_open(connected: Story) -> None:
+    connected.wait(111).tell(facts.CaptureEnded).wait(5000)
+    assert connected.told() == ["HB-01 info"]
+    assert connected.findings()[0].evidence == (("c1", 3),)
+
+
+def test_an_interval_longer_than_the_capture_is_nothing(connected: Story) -> None:
+    assert connected.wait(110).tell(facts.CaptureEnded).wait(5000).told() == []
+
+
+def test_an_unknown_interval_at_the_end_of_a_capture_is_nothing(story: Story) -> None:
+    assert story.at(0).opened().wait(600).tell(facts.CaptureEnded).wait(5000).told() == []
+
+
+def test_what_was_said_before_the_end_stays_as_it_was(connected: Story) -> None:
+    connected.wait(300).tell(facts.CaptureEnded).wait(5000)
+    assert connected.told() == ["HB-01 warning"]
+
+
+def depot(interval: int | None, silent: int) -> Runner:
+    """Ten charge points of one upstream; the first ones say nothing, the others go on."""
+    runner = Runner([Silence()])
+    for number in range(10):
+        name = f"CP_{number}"
+        where = facts.Where(name, name, 1, EPOCH, 0)
+        runner.fact(facts.ConnectionOpened(*where, "1.6", "", "csms.example"))
+        if interval is not None:
+            runner.fact(facts.HeartbeatIntervalSet(*where, interval, "BootNotification"))
+    for second in range(50, 700, 50):
+        for number in range(silent, 10):
+            name, clock = f"CP_{number}", second * SECOND
+            runner.alive(facts.Where(name, name, second, EPOCH + clock, clock), facts.LifeKind.MESSAGE)
+    runner.mark(EPOCH + 700 * SECOND, 700 * SECOND)
+    return runner
+
+
+def test_a_group_that_falls_silent_is_one_finding() -> None:
+    found = depot(100, silent=6).findings()
+    [group] = [finding for finding in found if finding.rule == "HB-07"]
+    assert (group.severity.label, group.observed) == ("critical", "6 of 10 charge points")
+    assert group.message.endswith(
+        "charge points fell silent (limit 5 charge points and 20 % within 60 s): power or network."
+    )
+    assert [finding.muted_by for finding in found if finding.rule == "HB-01"] == [group.finding_id] * 6
+
+
+def test_four_are_no_group() -> None:
+    assert {finding.rule for finding in depot(100, silent=4).findings()} == {"HB-01"}
+
+
+def test_unknown_intervals_are_no_group() -> None:
+    """A recorder that begins sees them all for the first time at one moment."""
+    assert {finding.rule for finding in depot(None, silent=10).findings()} == {"HB-01"}
+
+
+@pytest.mark.parametrize(
+    ("version", "booted"),
+    [
+        ("1.6", {"chargePointVendor": "V", "chargePointModel": "M"}),
+        ("2.0.1", {"chargingStation": {"model": "M", "vendorName": "V"}, "reason": "PowerUp"}),
+    ],
+)
+def test_whole_messages(version: str, booted: dict[str, object]) -> None:
+    answer = {"status": "Accepted", "interval": 100, "currentTime": stamp(0)}
+    wire = Wire(Silence(), version).call(0, "BootNotification", booted, answer)
+    assert wire.call(229, "Heartbeat", {}, {"currentTime": stamp(229)}).wait(458).told() == []
+    assert wire.wait(460).told() == ["HB-01 warning"]

@@ -104,6 +104,32 @@ def test_a_device_clock_that_was_set_back_from_the_future_begins_anew() -> None:
     assert told(registers, 120, 120, "1200").delta == 100.0
 
 
+def test_nearly_always_it_simply_goes_on() -> None:
+    registers = Registers()
+    read(registers, 0, "1000")
+    assert registers.goes_on(HERE, sample("1250"), Moment(NOON + 30 * SECOND))
+    reading = read(registers, 60, "1300")
+    assert (reading.delta, reading.seconds) == (50.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("second", "value", "unit"), [(0, "1250", "Wh"), (30, "999", "Wh"), (30, "", "Wh"), (30, "1.25", "kWh")]
+)
+def test_what_does_not_simply_go_on_is_not_taken(second: int, value: str, unit: str) -> None:
+    registers = Registers()
+    read(registers, 0, "1000", unit="Wh")
+    before = msgspec.msgpack.encode(registers)
+    assert not registers.goes_on(HERE, sample(value, unit=unit), Moment(NOON + second * SECOND))
+    assert msgspec.msgpack.encode(registers) == before
+
+
+def test_two_alike_in_one_message_the_first_is_followed() -> None:
+    registers = Registers()
+    for second in (0, 30):
+        session, lifetime = read(registers, second, 100 + second), read(registers, second, 9000 + second)
+    assert (session.delta, lifetime.went) == (30.0, Went.LATE)
+
+
 # falling
 
 
