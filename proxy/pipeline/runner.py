@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -21,6 +20,7 @@ import msgspec
 
 from analyzers.base import Change, ChargePoint, Finding, FleetAnalyzer, Raised, Rule, Severity, State
 from proxy.ocpp.facts import ConnectionOpened, Fact, LifeKind, LifeSeen, Where
+from proxy.pipeline.alarms import Alarms
 from proxy.pipeline.keeping import AFTER, BEFORE, Keep
 from proxy.pipeline.open_findings import MAX_OF_FLEET, OpenFindings
 from proxy.pipeline.policy import EVERYONE, NO_POLICIES, Policies, Scope
@@ -46,9 +46,12 @@ OFF: Final = Rule(
     "",
     "Analyzer {what} was switched off: one step did not return in time. Its findings are missing from here on.",
 )
-_NEVER: Final = 1 << 63
+_ALARMS: Final = 1000
+"""So many that were overtaken may wait in any case."""
 
 Step = Callable[[Any, Fact, ChargePoint], Sequence[Change]]
+Stepped = tuple[int, str, Step]
+"""(number of the analyzer, its name, its step)"""
 
 
 class Overrun(BaseException):
@@ -63,11 +66,11 @@ class Limits:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a type of fact is for: kept before, then stepped by these (number, step), then kept after."""
+    """What a type of fact is for: kept before, then stepped by each of these, then kept after."""
 
     before: Keep | None = None
-    each: tuple[tuple[int, Step], ...] = ()
-    fleet: tuple[tuple[int, Step], ...] = ()
+    each: tuple[Stepped, ...] = ()
+    fleet: tuple[Stepped, ...] = ()
     after: Keep | None = None
 
 
@@ -88,9 +91,8 @@ class Runner:
         self.clock = 0
         self.points: dict[str, Point] = {}
         self._told = Told(self.counts)
-        self._heap: list[tuple[int, str, int]] = []
-        self._due = _NEVER
-        """The earliest moment in the heap."""
+        self._alarms = Alarms()
+        self._base = 0
         self._analyzers: list[AnyAnalyzer] = []
         self._scopes: dict[int, Scope] = {}
         self._plans: dict[type[Fact], Plan] = {}
@@ -120,7 +122,7 @@ class Runner:
             if (policy := policies.of.get(name)) and policy.scope != EVERYONE
         }
         self._plans = self._planned()
-        self._rebuild_heap()
+        self._sweep()
 
     def _renumber(self, before: tuple[str, ...]) -> None:
         """States stand by their analyzer's number, which has changed."""
@@ -135,11 +137,11 @@ class Runner:
         return {kind: self._plan(kind) for kind in {*wanted, *BEFORE, *AFTER}}
 
     def _plan(self, kind: type[Fact]) -> Plan:
-        steps: dict[bool, list[tuple[int, Step]]] = {False: [], True: []}
+        steps: dict[bool, list[Stepped]] = {False: [], True: []}
         for number, analyzer in enumerate(self._analyzers):
             if kind in analyzer.wants:
                 step = self._within_scope(number, analyzer.step)
-                steps[isinstance(analyzer, FleetAnalyzer)].append((number, step))
+                steps[isinstance(analyzer, FleetAnalyzer)].append((number, analyzer.name, step))
         return Plan(BEFORE.get(kind), tuple(steps[False]), tuple(steps[True]), AFTER.get(kind))
 
     def _within_scope(self, number: int, step: Step) -> Step:
@@ -162,7 +164,7 @@ class Runner:
     def fact(self, fact: Fact) -> None:
         """Something happened."""
         clock = fact.clock
-        if clock >= self._due:
+        if clock >= self._alarms.due:
             self._serve(clock)
         self.at, self.clock = fact.at, clock
         plan = self._plans.get(type(fact))
@@ -184,7 +186,7 @@ class Runner:
     def alive(self, where: Where, kind: LifeKind) -> None:
         """The charge point sent a frame (or bytes that may be one). Call it for each: no analyzer is, as a rule."""
         charge_point, connection_id, frame_no, at, clock = where
-        if clock >= self._due:
+        if clock >= self._alarms.due:
             self._serve(clock)
         self.at, self.clock = at, clock
         point = self.points.get(charge_point) or self._new_point(charge_point, clock)
@@ -194,7 +196,7 @@ class Runner:
 
     def mark(self, at: int, clock: int) -> None:
         """Time has come this far."""
-        if clock >= self._due:
+        if clock >= self._alarms.due:
             self._serve(clock)
         self.at, self.clock = at, clock
 
@@ -239,26 +241,23 @@ class Runner:
 
     # steps
 
-    def _step(
-        self, point: Point, charge_point: ChargePoint, steps: tuple[tuple[int, Step], ...], fact: Fact
-    ) -> None:
-        """`point`: whose states; `charge_point`: whom the fact is about."""
+    def _step(self, point: Point, charge_point: ChargePoint, steps: tuple[Stepped, ...], fact: Fact) -> None:
+        """`point`: whose states; `charge_point`: whom the fact is about. Hot: a dozen steps a message."""
         self.counts.steps += 1
-        states, analyzers = point.states, self._analyzers
-        for number, step in steps:
+        states = point.states
+        for number, name, step in steps:
+            self.running = name
             try:
-                self.running = analyzers[number].name
                 state = states[number]
                 if state is None:
-                    state = states[number] = analyzers[number].new_state()
+                    state = states[number] = self._analyzers[number].new_state()
                 before = state.wake_at
                 changes = step(state, fact, charge_point)
                 if changes:
                     self._apply(point, number, changes, fact.at, fact.clock)
-                self.running = ""
                 if state.wake_at != before:
-                    state.base = fact.at - fact.clock
-                    self._arm(point, number, state, fact.clock)
+                    self._arm(point, number, state, fact.at, fact.clock)
+                self.running = ""
             except (Exception, Overrun) as error:
                 self._failed(point, number, error)
                 if isinstance(error, Overrun):
@@ -270,20 +269,18 @@ class Runner:
 
     def _serve(self, until: int) -> None:
         """Wake, in order, whoever is due."""
-        heap = self._heap
-        while heap and heap[0][0] <= until:
-            moment, charge_point, number = heapq.heappop(heap)
+        while (alarm := self._alarms.next(until)) is not None:
+            moment, charge_point, number = alarm
             point = self._fleet if charge_point == FLEET else self.points.get(charge_point)
             state = None if point is None else point.states[number]
             if point is None or state is None or state.armed != moment:
-                continue  # evicted, dropped, or overtaken by an earlier entry
+                continue  # evicted, dropped, or overtaken by an earlier alarm
             state.armed = None
             due = state.wake_at
             if due is not None and due <= moment:
                 self._wake(point, number, state, moment)
             elif due is not None:
                 self._push(point, number, state, due)
-        self._due = heap[0][0] if heap else _NEVER
 
     def _wake(self, point: Point, number: int, state: State, moment: int) -> None:
         at = state.base + moment
@@ -297,15 +294,19 @@ class Runner:
             if changes:
                 self._apply(point, number, changes, at, moment)
             self.running = ""
-            self._arm(point, number, state, moment)
+            self._arm(point, number, state, at, moment)
         except (Exception, Overrun) as error:
             self._failed(point, number, error)
 
-    def _arm(self, point: Point, number: int, state: State, now: int) -> None:
+    def _arm(self, point: Point, number: int, state: State, at: int, now: int) -> None:
         """Moved forward is pushed, moved back is found out when the old moment comes: few pushes per call."""
-        if state.wake_at is None:
-            return
         due = state.wake_at
+        if due is None:
+            return
+        base = at - now
+        if base != self._base:
+            self._base = base
+        state.base = self._base  # one object for all: it seldom changes
         if due <= now:
             due = state.wake_at = now + 1
         if state.armed is None or due < state.armed:
@@ -313,21 +314,18 @@ class Runner:
 
     def _push(self, point: Point, number: int, state: State, due: int) -> None:
         state.armed = due
-        heapq.heappush(self._heap, (due, point.charge_point.name, number))
-        self._due = self._heap[0][0]
-        if len(self._heap) > 1000 and len(self._heap) > 4 * len(self.points) * len(self._analyzers):
-            self._rebuild_heap()
+        self._alarms.push(due, point.charge_point.name, number)
+        if self._alarms.count > 4 * len(self.points) * len(self._analyzers) + _ALARMS:
+            self._sweep()
 
-    def _rebuild_heap(self) -> None:
-        """Without the entries that were overtaken. In place: `_serve` may be walking it."""
-        self._heap[:] = [
+    def _sweep(self) -> None:
+        """Without the alarms that were overtaken."""
+        self._alarms.replace(
             (state.armed, point.charge_point.name, number)
             for point in self._everyone()
             for number, state in enumerate(point.states)
             if state is not None and state.armed is not None
-        ]
-        heapq.heapify(self._heap)
-        self._due = self._heap[0][0] if self._heap else _NEVER
+        )
 
     def _failed(self, point: Point, number: int, error: BaseException) -> None:
         """That state is lost, and what it watched over with it; the next sign of life begins a new one."""
@@ -393,7 +391,7 @@ class Runner:
             self._resume_analyzer(number, parts.pop(name, None))
         for name in parts:
             self._forget_everywhere(name)
-        self._rebuild_heap()
+        self._sweep()
 
     def _resumed(self, part: PointPart) -> Point:
         return Point(part.charge_point, part.seen, [None] * len(self._analyzers), part.findings)
