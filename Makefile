@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check bench bench-relay bench-recorder kill faults crash-states evidence install packages clean
+.PHONY: demo test check bench bench-relay bench-recorder bench-analyzers confusion kill faults crash-states evidence install packages clean
 
 demo: install  ## the proxy between a simulated CSMS and a simulated fleet, on free loopback ports
 	$(BIN)/ocpptap demo
@@ -17,7 +17,7 @@ check: install  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-recorder bench-relay  ## what it costs; close everything else first, the machine is to be quiet
+bench: bench-recorder bench-analyzers bench-relay  ## what it costs; close everything else first, the machine is to be quiet
 
 bench-relay: install  ## the relay beside nginx, HAProxy, mitmproxy, in one interleaved run (12 minutes; ARGS=--quick: 1)
 	@sh tests/bench/packages.sh
@@ -26,6 +26,12 @@ bench-relay: install  ## the relay beside nginx, HAProxy, mitmproxy, in one inte
 bench-recorder: install  ## the journal alone; the recorder by stage, and with the embedded store (6 minutes)
 	$(BIN)/python -m tests.bench.journal $(ARGS)
 	$(BIN)/python -m tests.bench.recorder $(ARGS)
+
+bench-analyzers: install  ## the analyzers' memory per charge point; `ocpptap analyze` over a trace and one ten times as long (5 minutes)
+	$(BIN)/python -m tests.bench.analyzers $(ARGS)
+
+confusion: install  ## 500 healthy days, then every fault: which rule names which (5 minutes)
+	$(BIN)/python -m tests.days.confusion --write $(ARGS)
 
 kill: install packages  ## 1,000 kills of every part, at random and at every failpoint, against an oracle outside
 	$(BIN)/python -m tests.kills --kills 1000 $(ARGS)
@@ -36,7 +42,7 @@ faults: install packages  ## the failure suite with the real time-outs
 crash-states: install  ## 100,000 states in which a power failure may leave the journal
 	$(BIN)/python -m tests.journal $(ARGS)
 
-evidence: bench kill faults crash-states  ## all of these, then docs/EVIDENCE.md
+evidence: bench confusion kill faults crash-states  ## all of these, then docs/EVIDENCE.md
 	$(BIN)/python -m tests.evidence
 
 install: $(INSTALLED)

@@ -21,7 +21,16 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "evidence"
 PAGE: Final = ROOT / "docs" / "EVIDENCE.md"
-ORDER: Final = ("relay", "recorder", "journal", "kills", "faults", "crash-states")
+ORDER: Final = (
+    "relay",
+    "recorder",
+    "analyzers",
+    "confusion",
+    "journal",
+    "kills",
+    "faults",
+    "crash-states",
+)
 PACKAGES: Final = (
     "uvloop",
     "aiofastnet",

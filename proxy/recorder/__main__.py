@@ -22,9 +22,10 @@ from proxy.journal.retention import delete_stored
 from proxy.journal.settings import JournalSettings
 from proxy.lifeline import Lifeline
 from proxy.log import configure, get_logger
-from proxy.recorder.analysis import selection
+from proxy.recorder.analysis import leave_out, selection
 from proxy.recorder.checkpoint import Checkpoints
 from proxy.recorder.figures import Figures, current
+from proxy.recorder.hangs import Hangs
 from proxy.recorder.inserter import Inserter
 from proxy.recorder.key import KeyUnusable, load_key
 from proxy.recorder.leash import End, Leash
@@ -66,10 +67,12 @@ def _live(leash: Leash, settings: RecorderSettings) -> None:
     uuid = _journal_uuid(leash, MergedJournal(file_system(), str(data / "journal")))
     stored = _patiently(leash, lambda: ask_store(settings, uuid))
     checkpoints = Checkpoints(data / "recorder", key)
+    hangs = Hangs(data / "recorder" / "hang")
     deaths = checkpoints.begin()
     try:
         recorder = _recorder(leash, settings, uuid, stored, checkpoints, deaths, key)
-        _record(leash, recorder, Figures(data))
+        leave_out(recorder.pipeline.understanding.runner, hangs.found)
+        _record(leash, recorder, Figures(data), hangs)
     except End:
         checkpoints.left(deaths)
         raise
@@ -98,8 +101,8 @@ def _recorder(
     return recorder
 
 
-def _record(leash: Leash, recorder: Recorder, figures: Figures) -> None:
-    leash.attach(lambda: _publish(recorder, figures), lambda settings: _resettle(recorder, settings))
+def _record(leash: Leash, recorder: Recorder, figures: Figures, hangs: Hangs) -> None:
+    leash.attach(lambda: _publish(recorder, figures, hangs), lambda settings: _resettle(recorder, settings))
     recorder.inserter.start()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -108,8 +111,9 @@ def _record(leash: Leash, recorder: Recorder, figures: Figures) -> None:
     try:
         _loop(leash, recorder)
         figures.hurry()
-        _publish(recorder, figures)
+        _publish(recorder, figures, hangs)
     finally:
+        hangs.close()
         recorder.inserter.give_up()
 
 
@@ -130,8 +134,9 @@ def _loop(leash: Leash, recorder: Recorder) -> None:
         time.sleep(_IDLE_SECONDS)
 
 
-def _publish(recorder: Recorder, figures: Figures) -> None:
+def _publish(recorder: Recorder, figures: Figures, hangs: Hangs) -> None:
     if figures.due:
+        hangs.live()
         figures.publish(recorder.pipeline.batcher.number, recorder.pipeline.time.at, current(recorder))
 
 

@@ -16,6 +16,7 @@ from analyzers.base import Analyzer
 from proxy.log import get_logger
 from proxy.pipeline.runner import Overrun, Runner
 from proxy.pipeline.selection import Selection, select
+from proxy.recorder.hangs import culprits
 
 GROUP: Final = "ocpptap.analyzers"
 LOOK_SECONDS: Final = 2.5
@@ -37,6 +38,15 @@ def _of_others() -> list[type[Analyzer[Any]]]:
         except Exception as error:
             get_logger().error("analyzer_not_loaded", entry=entry.value, error=str(error))
     return found
+
+
+def leave_out(runner: Runner | None, stack: str) -> None:
+    """Those in whose step the last life hung in C, by the stack it left: off until the next start."""
+    if runner is None or not stack:
+        return
+    for name in culprits(stack, [*ALL, *_of_others()]):
+        get_logger().error("analyzer_switched_off", analyzer=name, reason="the recorder hung in it")
+        runner.switch_off(name)
 
 
 class Watchdog:
