@@ -2,8 +2,9 @@
 
 A charge point belongs to its upstream, its site and its subnet (the larger one first). When at least 5, and 20 %, of a
 group's charge points have opened a finding of a rule that has a `group` rule within 60 s, one finding of that rule says
-so, and the children are muted by it: they stay, with `muted_by`. While it is open, further ones are muted as they come;
-it clears when fewer than half of what it took are left. A larger group that follows takes over the children.
+so, and whoever has that trouble then is muted by it: the findings stay, with `muted_by`. While it is open, further ones
+are muted as they come; it clears when fewer than half of what it took are left. A larger group that follows takes over
+the children.
 
 Knows no finding itself: says what to raise, clear and mute; the runner does it. Bounded: troubles of so many groups
 at a time, and children of each; beyond that nothing is grouped.
@@ -106,14 +107,16 @@ class Groups(msgspec.Struct):
     def _judge(self, trouble: Trouble, clock: int) -> Verdict | None:
         lately = [trip for trip in trouble.trips if clock - trip.clock <= WINDOW]
         if trouble.said:
-            lately = lately[-1:]
+            muted = trouble.trips[-1:]
         elif len({trip.child[0] for trip in lately}) < self._needed(trouble):
             return None
+        else:
+            muted = trouble.trips  # also those that began earlier, one by one
         within = () if trouble.said else self._within(trouble)
         trouble.said = True
         observed = f"{self._hit(trouble)} of {self.members.get(trouble.group, 0)} charge points"
-        evidence = tuple(frame for trip in lately for frame in trip.evidence[:1])
-        return Verdict(trouble.group, tuple(trip.child for trip in lately), within, observed, evidence)
+        evidence = tuple(frame for trip in muted for frame in trip.evidence[:1])
+        return Verdict(trouble.group, tuple(trip.child for trip in muted), within, observed, evidence)
 
     def _within(self, trouble: Trouble) -> tuple[str, ...]:
         children = {trip.child for trip in trouble.trips}
@@ -157,10 +160,17 @@ def groups_of(charge_point: ChargePoint, policies: Policies) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _subnet(address: str) -> str:
-    """The /24 of an IPv4 address, the /64 of an IPv6 one; "" of what is none (a port behind it is left out)."""
-    host = address.rsplit(":", 1)[0].strip("[]") if "." in address or "]" in address else address
-    try:
-        bits = 24 if ipaddress.ip_address(host).version == 4 else 64
-        return str(ipaddress.ip_network(f"{host}/{bits}", strict=False))
-    except ValueError:
+    """The /24 of an IPv4 address (also of one written as IPv6), the /64 of an IPv6 one; "" of what is none."""
+    found = _ip(address) or _ip(address.rpartition(":")[0].strip("[]"))
+    if found is None:
         return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 64), strict=False))
+
+
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None

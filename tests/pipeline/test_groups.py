@@ -108,6 +108,13 @@ def test_who_joins_while_it_lasts_is_muted_too() -> None:
     assert [finding.muted_by for finding in fleet.of_rule("XX-01")] == [group.finding_id] * 6
 
 
+def test_who_was_in_trouble_before_is_muted_as_well() -> None:
+    fleet = Fleet(20).trouble(0, 9).trouble(300, 1, 2, 3, 4, 5)
+    [group] = fleet.of_rule("XX-02")
+    assert group.observed == "6 of 20 charge points"
+    assert [finding.muted_by for finding in fleet.of_rule("XX-01")] == [group.finding_id] * 6
+
+
 def test_it_clears_when_fewer_than_half_of_what_it_took_are_left() -> None:
     fleet = Fleet(20).trouble(0, 1, 2, 3, 4, 5).over(100, 1, 2)
     assert [group.cleared_at for group in fleet.of_rule("XX-02")] == [None]
@@ -141,4 +148,5 @@ def test_where_a_charge_point_belongs() -> None:
     told = ChargePoint("CP_41", upstream="csms:443", remote_address="2001:db8:1:2:3::9")
     assert groups_of(told, policies) == ("upstream csms:443", "site Depot 4", "subnet 2001:db8:1:2::/64")
     assert groups_of(ChargePoint("X", remote_address="unix"), policies) == ()
-    assert groups_of(ChargePoint("X", remote_address="10.1.2.3:5123"), policies) == ("subnet 10.1.2.0/24",)
+    for address in ("10.1.2.3", "10.1.2.3:5123", "::ffff:10.1.2.3", "[::ffff:10.1.2.3]:80"):
+        assert groups_of(ChargePoint("X", remote_address=address), policies) == ("subnet 10.1.2.0/24",)
