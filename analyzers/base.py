@@ -116,15 +116,17 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     muted_by: str = ""
 
 
-class Life(msgspec.Struct):
+class Life(msgspec.Struct, gc=False):
     """A charge point's signs of life, kept by the runner without any analyzer being called. -1: none yet.
 
     An analyzer that must know of the next sign at once sets `awaits_message` / `awaits_ping`: the runner resets it
     and gives one `LifeSeen` (to all who want that fact, so expect it unasked). Both are set on a new charge point.
+    `before_frame`: of the message before the last one, on whichever connection.
     """
 
     message_clock: int = -1
     message_frame: int = 0
+    before_frame: int = 0
     message_connection: str = ""
     ping_clock: int = -1
     ping_frame: int = 0
@@ -153,6 +155,7 @@ class Life(msgspec.Struct):
         """Note a sign of life; True when an analyzer waits for it. Hot: once per frame."""
         if kind is _MESSAGE:
             self.message_clock = clock
+            self.before_frame = self.message_frame
             self.message_frame = frame_no
             self.message_connection = connection_id
             awaited, self.awaits_message = self.awaits_message, False
@@ -188,13 +191,14 @@ MAX_OPEN_TRANSACTIONS: Final = 32
 """Per charge point; the oldest is forgotten for a 33rd."""
 
 
-class ChargePoint(msgspec.Struct):
+class ChargePoint(msgspec.Struct, gc=False):
     """What the runner knows of a charge point, whichever analyzers are on. Analyzers read it and never change it,
     but for `life.await_any()`.
 
     `vendor`, `model`, `firmware`: of its last boot, "" not known. `version`: of its last connection ("1.6", "2.0.1",
-    "2.1", "2": one of the last two, "" not known). `transactions`: open ones by id, oldest first; at TransactionStarted
-    the new one is in already, at TransactionEnded the one that ends still is.
+    "2.1", "2": one of the last two, "" not known). `connection_id`: the newest, "" once it closed or was lost from
+    sight (at that fact it is still there). `transactions`: open ones by id, oldest first; at TransactionStarted the new
+    one is in already, at TransactionEnded the one that ends still is.
     """
 
     name: str
@@ -204,6 +208,7 @@ class ChargePoint(msgspec.Struct):
     version: str = ""
     upstream: str = ""
     remote_address: str = ""
+    connection_id: str = ""
     life: Life = msgspec.field(default_factory=Life)
     transactions: dict[str, OpenTransaction] = msgspec.field(default_factory=dict)
 
@@ -227,16 +232,15 @@ def connector_of(place: Place) -> int | None:
     return place.connector_id if place.evse_id is None else place.evse_id
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, gc=False):
     """What an analyzer learnt. MessagePack must be able to hold it: numbers, strings, lists, dicts, Structs.
+    Values only, so never a cycle: the garbage collector need not know of it.
 
-    `armed` and `base` are the runner's: the moment it has in its heap, and `at` - `clock` of what set `wake_at`.
-    Keep it small: 10,000 charge points with one transaction each have 4 KB for all analyzers together.
+    Keep it small: 10,000 charge points with one transaction each have 4 KB for all analyzers together. One that is
+    as `new_state` made it is not kept at all: let nothing learnt look like nothing learnt.
     """
 
     wake_at: int | None = None
-    armed: int | None = None
-    base: int = 0
 
 
 S = TypeVar("S", bound=State)

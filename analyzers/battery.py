@@ -40,7 +40,7 @@ from analyzers.base import (
     number,
 )
 from proxy.ocpp.facts import Fact, MeterSampled, TransactionEnded, TransactionStarted
-from proxy.ocpp.meter import ContextClass, Family, Role, Sample
+from proxy.ocpp.meter import MAIN_POWER, OTHER_POWER, ContextClass, Family, Role, Sample
 
 MAX_TRACKS: Final = 16
 """Cars followed per charge point; the one met first is forgotten for a 17th."""
@@ -73,13 +73,15 @@ CAPACITY: Final = Rule(
     "OCPP 1.6 §7.31; 2.x Part 2 §3.59",
     "{charge_point}: energy and state of charge imply a battery of {observed} (limit {limit}).",
 )
-_SOC: Final = Role.STATE_OF_CHARGE
 _ENERGY: Final = Role.ENERGY
 _OTHER: Final = Role.OTHER
 _POWER: Final = Role.POWER
 _EXPORT: Final = Role.POWER_EXPORT
 _BEGIN: Final = ContextClass.BEGIN
 _WATT_HOURS: Final = Family.ENERGY
+_OUTLET: Final = "Outlet"
+_POWERS: Final = MAIN_POWER | OTHER_POWER
+MOST: Final = 1e12  # Wh; no meter counts further
 _DISPLAY_SOC: Final = "Display.PresentSOC"
 _DISPLAY_CAPACITY: Final = "Display.BatteryEnergyCapacity"
 
@@ -112,9 +114,9 @@ class Track(msgspec.Struct, gc=False):
 
 
 class BatteryState(State):
-    """`tracks`: None until a car tells its state of charge. `odd`: connectors whose last reading was impossible."""
+    """`odd`: connectors whose last reading was impossible."""
 
-    tracks: list[Track] | None = None
+    tracks: tuple[Track, ...] = ()
     odd: list[int] | None = None
 
 
@@ -148,15 +150,11 @@ class Battery(Analyzer[BatteryState]):
         """Hot: most charge points never tell a state of charge."""
         if type(fact) is not MeterSampled:
             return _borders(state, fact, charge_point)
-        soc = None
-        for sample in fact.samples:
-            if sample.kind.role is _SOC:
-                soc = sample
-                break
-        if soc is None and charge_point.version == "2.1":
-            soc = _displayed(fact.samples)
-        if soc is None and state.tracks is None:
-            return NOTHING
+        soc = fact.charge
+        if soc is None:
+            soc = _displayed(fact.samples) if charge_point.version == "2.1" else None
+            if soc is None and not state.tracks:
+                return NOTHING
         changes: Sequence[Change] = NOTHING
         value = None if soc is None else soc.value
         if soc is not None and (state.odd is not None or value is None or not 0.0 <= value <= 100.0):
@@ -168,7 +166,7 @@ class Battery(Analyzer[BatteryState]):
             transaction_id = "" if running is None else running.transaction_id
         if told is None or not transaction_id:
             return changes
-        for track in state.tracks or ():
+        for track in state.tracks:
             if track.transaction_id == transaction_id:
                 more = self._read(track, fact, told, value)
                 return [*changes, *more] if more else changes
@@ -180,7 +178,7 @@ class Battery(Analyzer[BatteryState]):
         if told <= track.told:
             return NOTHING
         track.told = told
-        energy, flows_back = _energy_of(fact.samples, track.location)
+        energy, flows_back = _energy_of(fact, track.location)
         if flows_back or (energy >= 0.0 and track.energy >= 0.0 and not 0.0 <= energy - track.energy <= LEAP):
             return _anew(track, told, energy, track.soc if soc is None else soc)
         if energy >= 0.0:
@@ -278,11 +276,12 @@ class Battery(Analyzer[BatteryState]):
 
 def _borders(state: BatteryState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
     """Where a transaction begins or ends, the car may be another one."""
-    if not isinstance(fact, TransactionStarted | TransactionEnded) or state.tracks is None:
+    if not isinstance(fact, TransactionStarted | TransactionEnded) or not state.tracks:
         return NOTHING
-    connector = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
-    gone = [t for t in state.tracks if t.connector == connector or t.transaction_id == fact.transaction_id]
-    state.tracks = [track for track in state.tracks if track not in gone] or None
+    connector, tracks = connector_of(charge_point.place_of(fact.place, fact.transaction_id)), state.tracks
+    gone = [t for t in tracks if t.connector == connector or t.transaction_id == fact.transaction_id]
+    if gone:
+        state.tracks = tuple([track for track in tracks if track not in gone])
     return _ended(gone)
 
 
@@ -296,11 +295,11 @@ def _begin(
     transaction_id = transaction_id if known is None else known.transaction_id  # one string for all
     locations = [sample.kind.location for sample in fact.samples if sample.kind.role is _ENERGY]
     location = locations[0] if locations and "Outlet" not in locations else "Outlet"
-    energy, _ = _energy_of(fact.samples, location)
+    energy, _ = _energy_of(fact, location)
     track = Track(
         connector, transaction_id, location, told, energy, soc, told, energy, top=soc, top_energy=energy
     )
-    tracks = [*(state.tracks or ()), track]
+    tracks = (*state.tracks, track)
     state.tracks = tracks[-MAX_TRACKS:]
     return _ended(tracks[:-MAX_TRACKS])
 
@@ -357,10 +356,14 @@ def _judge_range(
     return [raised, *[Cleared(RANGE, connector_id=known) for known in odd[:-MAX_ODD]]]
 
 
-def _energy_of(samples: Sequence[Sample], location: str) -> tuple[float, bool]:
-    """Wh of the whole register there, -1: not told; and whether power flows back."""
+def _energy_of(fact: MeterSampled, location: str) -> tuple[float, bool]:
+    """Wh of the whole register there, -1: not told; and whether power flows back. Hot: nearly always both are main."""
+    if fact.energy is not None and location == _OUTLET and not fact.others & _POWERS:
+        value, power = fact.energy.value, None if fact.power is None else fact.power.value
+        if value is not None and 0.0 <= value <= MOST:
+            return value, power is not None and power < 0.0
     energy, flows_back = -1.0, False
-    for sample in samples:
+    for sample in fact.samples:
         kind = sample.kind
         role, value = kind.role, sample.value
         if role is _ENERGY:
@@ -370,7 +373,7 @@ def _energy_of(samples: Sequence[Sample], location: str) -> tuple[float, bool]:
                 and energy < 0.0
                 and kind.family is _WATT_HOURS
                 and value is not None
-                and 0.0 <= value <= 1e12
+                and 0.0 <= value <= MOST
             ):
                 energy = value
         elif value and ((role is _POWER and value < 0.0) or (role is _EXPORT and value > 0.0)):

@@ -96,6 +96,13 @@ class Boot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frame_no: int
 
 
+class Bites(msgspec.Struct, gc=False):
+    """Boots by the watchdog. `told`: the finding is open."""
+
+    boots: tuple[Boot, ...] = ()
+    told: bool = False
+
+
 class BootLoopState(State):
     """Moments in ns of `clock`, -1: none.
 
@@ -105,7 +112,7 @@ class BootLoopState(State):
     """
 
     boots: tuple[Boot, ...] = ()
-    watchdog: tuple[Boot, ...] = ()
+    watchdog: Bites | None = None
     asked_until: int = -1
     connection_id: str = ""
     opened: int = -1
@@ -115,7 +122,6 @@ class BootLoopState(State):
     refused: bool = False
     habit: Habit = Habit.UNKNOWN
     told: bool = False
-    told_watchdog: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,15 +258,16 @@ class BootLoop(Analyzer[BootLoopState]):
     def _bites(self, state: BootLoopState, fact: Booted) -> Sequence[Change]:
         """Its watchdog restarted it, and not often enough for a loop."""
         most = min(MAX_BOOTS, self.watchdog_boots)
-        before = _since(state.watchdog, fact.clock, self.watchdog_seconds)
-        state.watchdog = (*before, _boot(fact, Origin.OWN))[-most:]
-        if len(state.watchdog) < self.watchdog_boots:
+        bites = state.watchdog = state.watchdog or Bites()
+        before = _since(bites.boots, fact.clock, self.watchdog_seconds)
+        bites.boots = (*before, _boot(fact, Origin.OWN))[-most:]
+        if len(bites.boots) < self.watchdog_boots:
             return NOTHING
-        state.told_watchdog = True
+        bites.told = True
         self._plan(state)
         limit = f"{self.watchdog_boots} in {self.watchdog_seconds} s"
         what = "was restarted by its watchdog"
-        return (_raised(state.watchdog, limit, what, Severity.WARNING, _WATCHDOG_KEY),)
+        return (_raised(bites.boots, limit, what, Severity.WARNING, _WATCHDOG_KEY),)
 
     # waiting
 
@@ -269,8 +276,9 @@ class BootLoop(Analyzer[BootLoopState]):
         if state.told and now >= self._over(state.boots, self.window_seconds):
             state.told = False
             changes.append(Cleared(LOOP))
-        if state.told_watchdog and now >= self._over(state.watchdog, self.watchdog_seconds):
-            state.told_watchdog, state.watchdog = False, ()
+        bites = state.watchdog
+        if bites is not None and bites.told and now >= self._over(bites.boots, self.watchdog_seconds):
+            state.watchdog = None
             changes.append(Cleared(LOOP, key=_WATCHDOG_KEY))
         self._plan(state)
         return changes
@@ -280,8 +288,8 @@ class BootLoop(Analyzer[BootLoopState]):
 
     def _plan(self, state: BootLoopState) -> None:
         moments = [self._over(state.boots, self.window_seconds)] if state.told else []
-        if state.told_watchdog:
-            moments.append(self._over(state.watchdog, self.watchdog_seconds))
+        if state.watchdog is not None and state.watchdog.told:
+            moments.append(self._over(state.watchdog.boots, self.watchdog_seconds))
         state.wake_at = min(moments, default=None)
 
 

@@ -40,7 +40,7 @@ from analyzers.base import (
 )
 from analyzers.stats import PoissonCusum, fading
 from proxy.names import Direction
-from proxy.ocpp.facts import CallAnswered, Fact
+from proxy.ocpp.facts import CallErred, Fact, LifeSeen
 
 MAX_POINTS: Final = 4096
 MAX_UPSTREAMS: Final = 16
@@ -91,7 +91,7 @@ class Errors(msgspec.Struct):
 
 
 class CallErrorState(State):
-    """`first`: clock of the first answer, -1: none yet. Only those with errors are here, the last one last."""
+    """`first`: clock of the first sign of life, -1: none yet. Only those with errors are here, the last one last."""
 
     first: int = -1
     points: dict[str, Errors] = msgspec.field(default_factory=dict)
@@ -104,7 +104,7 @@ class CallError(FleetAnalyzer[CallErrorState]):
     different `charge_points` nothing of an upstream."""
 
     name: ClassVar[str] = "call_error"
-    wants: ClassVar[tuple[type[Fact], ...]] = (CallAnswered,)
+    wants: ClassVar[tuple[type[Fact], ...]] = (CallErred, LifeSeen)
     rules: ClassVar[tuple[Rule, ...]] = (ONE, MANY)
 
     score: float = 7.0
@@ -115,16 +115,14 @@ class CallError(FleetAnalyzer[CallErrorState]):
         return CallErrorState()
 
     def step(self, state: CallErrorState, fact: Any, charge_point: ChargePoint) -> Sequence[Change]:
-        if not fact.error and state.first >= 0:
-            return NOTHING  # nearly always
         if state.first < 0:
             state.first = fact.clock
-        if not fact.error:
+        if type(fact) is not CallErred or not fact.code:
             return NOTHING
         if state.wake_at is None:
             state.wake_at = (fact.clock // HOUR + 1) * HOUR
         point, changes = _take(state.points, fact.charge_point, MAX_POINTS, ONE)
-        if fact.error in UNSUPPORTED:
+        if fact.code in UNSUPPORTED:
             return [*changes, *_unsupported(point, fact)]
         upstream, ended = _take(state.upstreams, charge_point.upstream, MAX_UPSTREAMS, MANY)
         many, of_many = self._count(state, upstream, charge_point.upstream, fact, MANY)
@@ -135,7 +133,7 @@ class CallError(FleetAnalyzer[CallErrorState]):
         return [*changes, *ended, *of_many, *of_one]
 
     def _count(
-        self, state: CallErrorState, errors: Errors, who: str, fact: CallAnswered, rule: Rule
+        self, state: CallErrorState, errors: Errors, who: str, fact: CallErred, rule: Rule
     ) -> tuple[Rate, list[Change]]:
         rate, changes = _rate(state, errors, who, fact, rule)
         rate.count += 1
@@ -198,7 +196,7 @@ class CallError(FleetAnalyzer[CallErrorState]):
         return changes
 
 
-def _called(fact: CallAnswered, rule: Rule) -> str:
+def _called(fact: CallErred, rule: Rule) -> str:
     """ "its MeterValues", "the CSMS's GetLog"; of many "MeterValues"."""
     action = fact.action[:MAX_WORD]
     if fact.direction is not Direction.FROM_CHARGE_POINT:
@@ -216,7 +214,7 @@ def _cleared(rate: Rate, who: str, rule: Rule) -> Cleared:
     return Cleared(rule, key=f"{who} {_pair(rate)}")
 
 
-def _unsupported(point: Errors, fact: CallAnswered) -> Sequence[Change]:
+def _unsupported(point: Errors, fact: CallErred) -> Sequence[Change]:
     """Once: told and over."""
     called, who = _called(fact, ONE), fact.charge_point
     if called in point.unsupported:
@@ -226,7 +224,7 @@ def _unsupported(point: Errors, fact: CallAnswered) -> Sequence[Change]:
     return [
         Raised(
             ONE,
-            fact.error,
+            fact.code,
             "0",
             what,
             called,
@@ -252,10 +250,10 @@ def _take(everyone: dict[str, Errors], who: str, most: int, rule: Rule) -> tuple
 
 
 def _rate(
-    state: CallErrorState, errors: Errors, who: str, fact: CallAnswered, rule: Rule
+    state: CallErrorState, errors: Errors, who: str, fact: CallErred, rule: Rule
 ) -> tuple[Rate, list[Change]]:
     """The rate of this fact's pair, now the last one; and what ends because another had to go for it."""
-    called, code = _called(fact, rule), fact.error[:MAX_WORD]
+    called, code = _called(fact, rule), fact.code[:MAX_WORD]
     rate, changes = errors.rates.pop(f"{called} {code}", None), list[Change]()
     if rate is None:
         rate = Rate(_so_far(state, fact.clock), called, code)

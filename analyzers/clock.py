@@ -113,20 +113,28 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     measured: bool
 
 
-class ClockState(State):
-    """`watching`: something here is not in order; nothing is kept of a charge point whose clock is right.
+class Off(msgspec.Struct, array_like=True, gc=False):
+    """An open finding: the offset that it was told with (ns), and the zone's of a CK-03."""
 
-    `told`: the offset that an open finding was told with (ns). `zone`: that of an open CK-03. `odd`: unusable times
-    told, `odd_clock` when last, `usable` how many usable ones since.
-    """
+    offset: int
+    zone: int | None = None
+
+
+class Odd(msgspec.Struct, array_like=True, gc=False):
+    """Unusable times told, `clock` when last, `usable` how many usable ones since."""
+
+    count: int
+    clock: int
+    usable: int = 0
+
+
+class ClockState(State):
+    """Nothing is kept of a charge point whose clock is right. `watching`: something here is not in order."""
 
     watching: bool = False
     seen: list[Seen] | None = None
-    told: int | None = None
-    zone: int | None = None
-    odd: int = 0
-    odd_clock: int = -1
-    usable: int = 0
+    off: Off | None = None
+    odd: Odd | None = None
 
 
 @dataclass(frozen=True)
@@ -170,18 +178,18 @@ class Clock(Analyzer[ClockState]):
         offset = ns - fact.at
         if _is_live(fact, offset):
             changes += self._judged(state, fact, offset)
-        state.watching = state.odd > 0 or state.seen is not None or state.told is not None
+        state.watching = state.odd is not None or state.seen is not None or state.off is not None
         return changes
 
     # times that are none
 
     def _unusable(self, state: ClockState, fact: Fact, told: Moment) -> Sequence[Change]:
         """Several facts of one moment are one message."""
-        if (told.ns is None and not told.text) or fact.clock == state.odd_clock:
+        if (told.ns is None and not told.text) or (state.odd is not None and fact.clock == state.odd.clock):
             return NOTHING
-        state.odd += 1
-        state.odd_clock, state.usable, state.watching = fact.clock, 0, True
-        severity = Severity.INFO if state.odd < ODD_IS_A_HABIT else None
+        count = 1 if state.odd is None else state.odd.count + 1
+        state.odd, state.watching = Odd(count, fact.clock), True
+        severity = Severity.INFO if count < ODD_IS_A_HABIT else None
         observed, what = _why_unusable(told)
         proof = ((fact.connection_id, fact.frame_no),)
         return [Raised(UNUSABLE, observed, "a time with its zone", what, severity=severity, evidence=proof)]
@@ -190,12 +198,12 @@ class Clock(Analyzer[ClockState]):
 
     def _judged(self, state: ClockState, fact: Fact, offset: int) -> list[Change]:
         limit = self.drift_seconds * SECOND
-        if state.seen is None and state.told is None and abs(offset) <= limit:
+        if state.seen is None and state.off is None and abs(offset) <= limit:
             return []
         if state.seen and _adds_nothing(state.seen[-1], fact, offset):
             return []
         state.seen = seen = _noted(state.seen or [], fact, offset)
-        if state.told is not None and abs(offset - state.told) < TOLD_AGAIN and abs(offset) > limit:
+        if _is_told(state, offset) and abs(offset) > limit:
             return []  # it goes on as it was told
         if _in_order(seen, limit):
             return _forget(state)
@@ -203,13 +211,12 @@ class Clock(Analyzer[ClockState]):
         return [] if found is None else self._tell(state, seen, found)
 
     def _tell(self, state: ClockState, seen: list[Seen], offset: int) -> list[Change]:
-        if state.told is not None and abs(offset - state.told) < TOLD_AGAIN:
+        if _is_told(state, offset):
             return []
-        times = int(state.told is None)
-        state.told = offset
-        evidence = _proof(seen, offset)
-        zone = self._zone(offset, state.zone)
-        ended, state.zone = state.zone is not None and zone is None, zone
+        before = None if state.off is None else state.off.zone
+        times, evidence = int(state.off is None), _proof(seen, offset)
+        zone = self._zone(offset, before)
+        ended, state.off = before is not None and zone is None, Off(offset, zone)
         if zone is not None:
             observed = f"{_side(offset)} by {seconds(abs(offset))}"
             raised = Raised(LOCAL_TIME, observed, "UTC", _zone_name(zone), evidence=evidence, times=times)
@@ -284,19 +291,23 @@ def _agreed(highest: list[int], needed: int, within: int) -> int | None:
 
 
 def _usable(state: ClockState) -> list[Change]:
-    if not state.odd:
+    if state.odd is None:
         return []
-    state.usable += 1
-    if state.usable < USABLE_AGAIN:
+    state.odd.usable += 1
+    if state.odd.usable < USABLE_AGAIN:
         return []
-    state.odd = state.usable = 0
+    state.odd = None
     return [Cleared(UNUSABLE)]
 
 
 def _forget(state: ClockState) -> list[Change]:
     """The clock is right."""
-    told, state.seen, state.told, state.zone = state.told, None, None, None
-    return [] if told is None else [Cleared(DRIFT), Cleared(LOCAL_TIME)]
+    off, state.seen, state.off = state.off, None, None
+    return [] if off is None else [Cleared(DRIFT), Cleared(LOCAL_TIME)]
+
+
+def _is_told(state: ClockState, offset: int) -> bool:
+    return state.off is not None and abs(offset - state.off.offset) < TOLD_AGAIN
 
 
 def _proof(seen: list[Seen], offset: int) -> Evidence:

@@ -57,7 +57,7 @@ class Start(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class DoubleStartState(State):
     """`starts`: oldest first. `doubles`: (transaction, the one before it, connector) with an open finding."""
 
-    starts: list[Start] | None = None
+    starts: tuple[Start, ...] = ()
     doubles: list[tuple[str, str, int | None]] | None = None
 
 
@@ -86,9 +86,11 @@ class DoubleStart(Analyzer[DoubleStartState]):
         if charge_point.version.startswith("2") or untold or fact.meter_start_wh is None:
             return NOTHING
         taken = fact.transaction_id not in _NO_IDS and fact.status.strip().lower() == "accepted"
-        start = Start(_digest(fact), fact.transaction_id, int(taken), fact.connection_id, fact.frame_no)
-        before = next((known for known in state.starts or () if known.digest == start.digest), None)
-        state.starts = [*(state.starts or ()), start][-MAX_STARTS:]
+        known = charge_point.transactions.get(fact.transaction_id)
+        name = fact.transaction_id if known is None else known.transaction_id  # one string for all
+        start = Start(_digest(fact), name, int(taken), fact.connection_id, fact.frame_no)
+        before = next((known for known in state.starts if known.digest == start.digest), None)
+        state.starts = (*state.starts, start)[-MAX_STARTS:]
         return NOTHING if before is None else self._again(state, fact, before, start)
 
     def _again(

@@ -66,13 +66,12 @@ class FlappingState(State):
     """Moments in ns of `clock`, -1: none.
 
     `connects`: (clock, connection) within the window. `excused_until`: a connection until then was asked for.
-    `connection_id`: the one that is open, "" none. `ended`: when the last try failed, -1: it did not.
+    `opened`: when the connection that is open was. `ended`: when the last try failed, -1: it did not.
     `wait`: how long it waited before the last try; `hasty`: tries that failed and were repeated at once, in a row.
     """
 
     connects: tuple[tuple[int, str], ...] = ()
     excused_until: int = -1
-    connection_id: str = ""
     opened: int = -1
     ended: int = -1
     wait: int = -1
@@ -109,48 +108,57 @@ class Flapping(Analyzer[FlappingState]):
         return FlappingState()
 
     def step(self, state: FlappingState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
-        changes = _HANDLERS[type(fact)](self, state, fact)
+        changes = _HANDLERS[type(fact)](self, state, fact, charge_point)
         if state.told_flapping or state.told_hasty:
             self._plan(state)
         return changes
 
     # what happened
 
-    def _opened(self, state: FlappingState, fact: ConnectionOpened) -> Sequence[Change]:
+    def _opened(
+        self, state: FlappingState, fact: ConnectionOpened, charge_point: ChargePoint
+    ) -> Sequence[Change]:
         changes = self._try(state, fact)
-        state.connection_id, state.opened, state.ended = fact.connection_id, fact.clock, -1
+        state.opened, state.ended = fact.clock, -1
         if fact.clock < state.excused_until:
             state.excused_until = -1
             return changes
         return [*changes, *self._count(state, fact)]
 
-    def _closed(self, state: FlappingState, fact: ConnectionClosed) -> Sequence[Change]:
+    def _closed(
+        self, state: FlappingState, fact: ConnectionClosed, charge_point: ChargePoint
+    ) -> Sequence[Change]:
         """What we close says nothing of the charge point."""
         ours = fact.closed_by == "proxy"
         if ours:
             state.excused_until = fact.clock + self.excuse_seconds * SECOND
-        if fact.connection_id != state.connection_id:
+        if fact.connection_id != charge_point.connection_id:
             return NOTHING
-        state.connection_id = ""
-        if ours or fact.clock - state.opened >= self.short_seconds * SECOND:
+        opened, state.opened = state.opened, -1
+        if ours or fact.clock - opened >= self.short_seconds * SECOND:
             return _calm(state)
         state.ended = fact.clock
         return NOTHING
 
-    def _failed(self, state: FlappingState, fact: HandshakeFailed) -> Sequence[Change]:
+    def _failed(
+        self, state: FlappingState, fact: HandshakeFailed, charge_point: ChargePoint
+    ) -> Sequence[Change]:
         """One that fails beside an open connection may be somebody else's."""
-        if not fact.charge_point or state.connection_id:
+        if not fact.charge_point or charge_point.connection_id:
             return NOTHING
         changes = self._try(state, fact) if fact.count <= 1 else NOTHING
         state.ended = fact.clock
         return changes
 
-    def _unseen(self, state: FlappingState, fact: SightLost) -> Sequence[Change]:
-        state.connection_id = ""
+    def _unseen(self, state: FlappingState, fact: SightLost, charge_point: ChargePoint) -> Sequence[Change]:
+        state.opened = -1
         return _calm(state)
 
     def _asked(
-        self, state: FlappingState, fact: ResetRequested | FirmwareUpdateRequested | FirmwareProgress
+        self,
+        state: FlappingState,
+        fact: ResetRequested | FirmwareUpdateRequested | FirmwareProgress,
+        charge_point: ChargePoint,
     ) -> Sequence[Change]:
         if fact.status.lower() != "rejected":
             state.excused_until = fact.clock + self.excuse_seconds * SECOND
@@ -200,7 +208,7 @@ class Flapping(Analyzer[FlappingState]):
 
     def _patient(self, state: FlappingState) -> int:
         """Until then the connection must hold, or the next try must not come."""
-        if state.connection_id:
+        if state.opened >= 0:
             return state.opened + self.short_seconds * SECOND
         return state.ended + self.wait_seconds * SECOND
 
@@ -231,7 +239,9 @@ class Flapping(Analyzer[FlappingState]):
         )
 
 
-_HANDLERS: Final[Mapping[type[Fact], Callable[[Flapping, FlappingState, Any], Sequence[Change]]]] = {
+_HANDLERS: Final[
+    Mapping[type[Fact], Callable[[Flapping, FlappingState, Any, ChargePoint], Sequence[Change]]]
+] = {
     ConnectionOpened: Flapping._opened,
     ConnectionClosed: Flapping._closed,
     HandshakeFailed: Flapping._failed,

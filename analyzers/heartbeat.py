@@ -39,14 +39,11 @@ from proxy.ocpp.facts import (
     Fact,
     HeartbeatIntervalSet,
     HeartbeatSeen,
-    LifeKind,
-    LifeSeen,
     SightLost,
 )
 
 MOST_OFF: Final = 2.0
 """Intervals that one Heartbeat can be off by in the mean: a single very late one is forgotten in time."""
-_MESSAGE: Final = LifeKind.MESSAGE
 
 OFF: Final = Rule(
     "HB-02",
@@ -59,14 +56,13 @@ OFF: Final = Rule(
 class HeartbeatState(State):
     """`interval` in s, 0: not known. `clock` (ns), `frame_no`, `connection_id`: of the last Heartbeat, clock -1: none.
 
-    `next_frame`: the first message after it, -1: none yet. `off`: mean distance from the interval, in intervals.
+    `off`: mean distance from the interval, in intervals.
     """
 
     interval: int = 0
     clock: int = -1
     frame_no: int = 0
     connection_id: str = ""
-    next_frame: int = -1
     off: float = 0.0
     told: bool = False
 
@@ -78,7 +74,6 @@ class Heartbeat(Analyzer[HeartbeatState]):
     name: ClassVar[str] = "heartbeat"
     wants: ClassVar[tuple[type[Fact], ...]] = (
         HeartbeatSeen,
-        LifeSeen,
         HeartbeatIntervalSet,
         ConnectionOpened,
         ConnectionClosed,
@@ -99,11 +94,6 @@ class Heartbeat(Analyzer[HeartbeatState]):
 
     # what happened
 
-    def _life(self, state: HeartbeatState, fact: LifeSeen, charge_point: ChargePoint) -> Sequence[Change]:
-        if state.next_frame < 0 and fact.kind is _MESSAGE:
-            state.next_frame = fact.frame_no
-        return NOTHING
-
     def _heartbeat(
         self, state: HeartbeatState, fact: HeartbeatSeen, charge_point: ChargePoint
     ) -> Sequence[Change]:
@@ -115,8 +105,6 @@ class Heartbeat(Analyzer[HeartbeatState]):
         changes = self._judge(state, life) if state.interval > 0 and _follows(state, life) else NOTHING
         state.clock, state.frame_no = life.message_clock, life.message_frame
         state.connection_id = fact.connection_id
-        state.next_frame = -1
-        life.awaits_message = True
         return changes
 
     def _interval_set(
@@ -164,7 +152,6 @@ _HANDLERS: Final[
     Mapping[type[Fact], Callable[[Heartbeat, HeartbeatState, Any, ChargePoint], Sequence[Change]]]
 ] = {
     HeartbeatSeen: Heartbeat._heartbeat,
-    LifeSeen: Heartbeat._life,
     HeartbeatIntervalSet: Heartbeat._interval_set,
     ConnectionOpened: Heartbeat._opened,
     ConnectionClosed: Heartbeat._unseen,
@@ -174,10 +161,10 @@ _HANDLERS: Final[
 
 
 def _follows(state: HeartbeatState, life: Life) -> bool:
-    """The last message is the first one after the Heartbeat before."""
+    """The message before the last one is the Heartbeat before: nothing was said in between."""
     return (
         state.clock >= 0
-        and state.next_frame == life.message_frame
+        and state.frame_no == life.before_frame
         and state.connection_id == life.message_connection
     )
 

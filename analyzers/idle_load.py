@@ -81,10 +81,15 @@ class Load(msgspec.Struct, gc=False):
     raised: bool = False
 
 
-class IdleLoadState(State):
-    """`free`: (connector, ns of the device since when; -1: not readable)."""
+class Free(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A connector, and since when: ns of the device, -1: not readable."""
 
-    free: list[tuple[int, int]] | None = None
+    connector: int
+    since: int
+
+
+class IdleLoadState(State):
+    free: tuple[Free, ...] = ()
     loads: list[Load] | None = None
 
 
@@ -114,18 +119,18 @@ class IdleLoad(Analyzer[IdleLoadState]):
     def step(self, state: IdleLoadState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         if type(fact) is not MeterSampled:
             return _HANDLERS[type(fact)](self, state, fact, charge_point)
-        if state.free is None or fact.transaction_id or fact.told.ns is None:
+        if fact.transaction_id or fact.told.ns is None or not state.free:
             return NOTHING
         connector = connector_of(fact.place)
-        since = next((since for free, since in state.free if free == connector), None)
+        since = next((free.since for free in state.free if free.connector == connector), None)
         if since is None or connector is None or fact.told.ns <= since:
             return NOTHING
-        watts = _power_of(fact.samples)
+        watts = fact.power.value if fact.power is not None else _power_of(fact.samples)
         if watts is None:
             return NOTHING
         if watts > self.limit_watts:
             return self._loaded(state, fact, connector, fact.told.ns, watts)
-        return NOTHING if state.loads is None else _forget(state, connector)
+        return _forget(state, connector)
 
     def _loaded(
         self, state: IdleLoadState, fact: MeterSampled, connector: int, told: int, watts: float
@@ -177,7 +182,7 @@ class IdleLoad(Analyzer[IdleLoadState]):
         fact: TransactionStarted | TransactionUpdated,
         charge_point: ChargePoint,
     ) -> Sequence[Change]:
-        if state.free is None:
+        if not state.free:
             return NOTHING
         connector = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
         return NOTHING if connector is None else _busy(state, connector)
@@ -196,7 +201,7 @@ class IdleLoad(Analyzer[IdleLoadState]):
         """A transaction may have begun; what only the CSMS said, or a new connection says, begins none."""
         if isinstance(fact, BytesLost) and fact.direction is _FROM_CSMS:
             return NOTHING
-        state.free = None
+        state.free = ()
         gone, state.loads = state.loads or (), None
         return [_cleared(load) for load in gone if load.raised]
 
@@ -221,24 +226,27 @@ _HANDLERS: Final[
 
 
 def _is_free(state: IdleLoadState, connector: int) -> bool:
-    return any(free == connector for free, _ in state.free or ())
+    return any(free.connector == connector for free in state.free)
 
 
 def _free(state: IdleLoadState, connector: int, told: int | None) -> Sequence[Change]:
-    others = [entry for entry in state.free or () if entry[0] != connector]
-    dropped = others[: max(0, len(others) + 1 - MAX_CONNECTORS)]
-    state.free = [*others[len(dropped) :], (connector, _NO_START if told is None else told)]
-    return [change for free, _ in dropped for change in _forget(state, free)]
+    others = [free for free in state.free if free.connector != connector]
+    state.free = (*others[-MAX_CONNECTORS + 1 :], Free(connector, _NO_START if told is None else told))
+    dropped = others[: -MAX_CONNECTORS + 1]
+    return [change for free in dropped for change in _forget(state, free.connector)] if dropped else NOTHING
 
 
 def _busy(state: IdleLoadState, connector: int) -> Sequence[Change]:
-    if state.free is None or not _is_free(state, connector):
+    others = tuple([free for free in state.free if free.connector != connector])
+    if len(others) == len(state.free):
         return NOTHING
-    state.free = [entry for entry in state.free if entry[0] != connector] or None
+    state.free = others
     return _forget(state, connector)
 
 
 def _forget(state: IdleLoadState, connector: int) -> Sequence[Change]:
+    if state.loads is None:
+        return NOTHING
     gone = [load for load in state.loads or () if load.connector == connector]
     state.loads = [load for load in state.loads or () if load.connector != connector] or None
     return [_cleared(load) for load in gone if load.raised]

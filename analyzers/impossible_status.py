@@ -19,9 +19,10 @@ Says:
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -84,47 +85,52 @@ _ALLOWED: Final[Mapping[str, frozenset[str]]] = {
 }
 """The 53 changes of 1.6 §4.9, in lower case. MinimumStatusDuration may leave statuses out between two that are told:
 therefore what is not here is worth a line and no more."""
-_NAMES: Final[Mapping[str, str]] = {
-    word.lower(): word
-    for word in (
-        "Available",
-        "Preparing",
-        "Charging",
-        "SuspendedEV",
-        "SuspendedEVSE",
-        "Finishing",
-        "Reserved",
-        "Unavailable",
-        "Faulted",
-        "Occupied",
-    )
-}
+_TOLD: Final = (
+    "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable Faulted Occupied"
+)
+_NAMES: Final[Mapping[str, str]] = {name.lower(): name for name in _TOLD.split()}
+_WORDS: Final[Mapping[str, str]] = {name: word for word, name in _NAMES.items()}
+
+
+class Sure(enum.IntEnum):
+    """Whether it is known what runs at a connector. EXCUSED: something does whose id nobody told."""
+
+    NOT = 0
+    KNOWN = 1
+    EXCUSED = 2
+
+
+_KNOWN: Final = Sure.KNOWN
 
 
 class Spot(msgspec.Struct, gc=False):
     """A connector and its status of this connection; "" is a word of no standard. `since`, `due`: ns of `clock`.
 
-    `due`: when the status and the transactions are compared, -1: nothing to compare. `is_known`: whether a transaction
-    runs there is known. `excused`: one runs whose id nobody told. `told`: transaction of the open finding ("": of
-    Charging without one), None: none is open.
+    `due`: when the status and the transactions are compared, -1: nothing to compare. `sure`: whether a transaction
+    runs there is known. `told`: transaction of the open finding ("": of Charging without one), None: none is open.
     """
 
-    place: Place
+    evse_id: int | None
+    connector_id: int | None
     status: str
     since: int
     told_ns: int | None
     connection_id: str
     frame_no: int
     due: int = -1
-    is_known: bool = False
-    excused: bool = False
+    sure: Sure = Sure.NOT
     told: str | None = None
+
+    @property
+    def connector(self) -> int | None:
+        """What `connector_of` gives for a place."""
+        return self.connector_id if self.evse_id is None else self.evse_id
 
 
 class ImpossibleStatusState(State):
-    """`spots`: the one known for longest first; None: none."""
+    """`spots`: the one known for longest first."""
 
-    spots: list[Spot] | None = None
+    spots: tuple[Spot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
 
     def step(self, state: ImpossibleStatusState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         changes = _HANDLERS[type(fact)](self, state, fact, charge_point)
-        _plan(state)
+        state.wake_at = _earliest(state)
         return changes
 
     # statuses
@@ -158,31 +164,28 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
     def _status(
         self, state: ImpossibleStatusState, fact: StatusChanged, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        word = fact.status.strip().lower()
-        word = word if word in _NAMES else ""
+        word = _WORDS.get(fact.status) or _word(fact.status)
         spot = _find(state, fact)
         if spot is not None and (spot.status == word or _is_older(fact.told.ns, spot.told_ns)):
             return NOTHING
         changes = _over(spot, fact.clock)
-        if _is_16(fact.place, charge_point):
+        if _is_16(fact.place.evse_id, charge_point):
             changes += _judge(fact, word, spot)
         if spot is None:
             spot = _new(fact)
-            spots = [*(state.spots or ()), spot]
-            changes += _over(spots.pop(0), fact.clock) if len(spots) > MAX_SPOTS else []
-            state.spots = spots
+            changes += _over(state.spots[0], fact.clock) if len(state.spots) == MAX_SPOTS else []
+            state.spots = (*state.spots, spot)[-MAX_SPOTS:]
         spot.status, spot.since, spot.told_ns, spot.frame_no = word, fact.clock, fact.told.ns, fact.frame_no
         if word in _IDLE:
-            spot.is_known, spot.excused = True, False
+            spot.sure = _KNOWN
         self._watch(state, spot, fact, charge_point)
         return changes
 
     def _watch(self, state: ImpossibleStatusState, spot: Spot, fact: Fact, charge_point: ChargePoint) -> None:
         """Only where status and transactions contradict each other now is there something to wait for."""
         spot.due = -1
-        if spot.status == _CHARGING and connector_of(spot.place):
-            running = self._running(state, spot, charge_point) is not None
-            if spot.is_known and not spot.excused and not running:
+        if spot.status == _CHARGING and spot.connector:
+            if spot.sure is _KNOWN and self._running(state, spot, charge_point) is None:
                 spot.due = fact.clock + self.contradiction_seconds * SECOND
         elif spot.status == _AVAILABLE:
             transaction = self._running(state, spot, charge_point)
@@ -194,16 +197,15 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
     ) -> OpenTransaction | None:
         """The newest at this connector. Of one that names only its EVSE it is not known at which connector it is."""
         found = None
-        alone = sum(other.place.evse_id == spot.place.evse_id for other in state.spots or ()) == 1
         for transaction in charge_point.transactions.values():
             place = transaction.place
-            same = place == spot.place or (
-                alone
-                and spot.place.evse_id is not None
-                and place.evse_id == spot.place.evse_id
-                and None in (place.connector_id, spot.place.connector_id)
-            )
-            if same and transaction.transaction_id != ended:
+            if place.evse_id != spot.evse_id or transaction.transaction_id == ended:
+                continue
+            if place.connector_id == spot.connector_id or (
+                spot.evse_id is not None
+                and None in (place.connector_id, spot.connector_id)
+                and sum(other.evse_id == spot.evse_id for other in state.spots) == 1
+            ):
                 found = transaction
         return found
 
@@ -223,8 +225,10 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
         for spot in _here(state, fact.connection_id, fact.place):
             if spot.status == _CHARGING:
                 changes += _over(spot, fact.clock)
-            spot.is_known = True
-            spot.excused = spot.excused or not fact.transaction_id
+            if not fact.transaction_id:
+                spot.sure = Sure.EXCUSED
+            elif spot.sure is not Sure.EXCUSED:
+                spot.sure = _KNOWN
             self._watch(state, spot, fact, charge_point)
         return changes
 
@@ -244,9 +248,10 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
     def _left(
         self, state: ImpossibleStatusState, spot: Spot, fact: TransactionEnded, charge_point: ChargePoint
     ) -> None:
-        running = self._running(state, spot, charge_point, ended=fact.transaction_id) is not None
         spot.due = -1
-        if spot.status == _CHARGING and spot.is_known and not spot.excused and not running:
+        if spot.status != _CHARGING or spot.sure is not _KNOWN:
+            return
+        if self._running(state, spot, charge_point, ended=fact.transaction_id) is None:
             spot.due = fact.clock + self.contradiction_seconds * SECOND
 
     # what nobody knows
@@ -258,23 +263,23 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
         every = isinstance(fact, ConnectionOpened | Booted)
         changes: list[Change] = []
         left = []
-        for spot in state.spots or ():
+        for spot in state.spots:
             if every or spot.connection_id == fact.connection_id:
                 changes += _over(spot, fact.clock)
             else:
                 left.append(spot)
-        state.spots = left or None
+        state.spots = tuple(left)
         return changes
 
     # time
 
     def wake(self, state: ImpossibleStatusState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         changes: list[Change] = []
-        for spot in state.spots or ():
+        for spot in state.spots:
             if 0 <= spot.due <= now:
                 spot.due = -1
                 changes += self._contradicts(state, spot, now, charge_point)
-        _plan(state)
+        state.wake_at = _earliest(state)
         return changes
 
     def _contradicts(
@@ -289,26 +294,22 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
             frames.append((transaction.connection_id, transaction.frame_no))
         passed, limit = seconds(now - spot.since), seconds(self.contradiction_seconds * SECOND)
         there = "no transaction runs there" if transaction is None else "a transaction runs there"
+        where = _where(spot.evse_id, spot.connector_id)
         raised = Raised(
             IMPOSSIBLE,
             passed,
             limit,
-            f"{_where(spot.place)} has said {_NAMES[spot.status]} for {passed} (limit {limit}), but {there}",
+            f"{where} has said {_NAMES[spot.status]} for {passed} (limit {limit}), but {there}",
             _key(spot),
-            connector_of(spot.place),
+            spot.connector,
             spot.told,
-            Severity.WARNING if _is_16(spot.place, charge_point) else Severity.INFO,
+            Severity.WARNING if _is_16(spot.evse_id, charge_point) else Severity.INFO,
             tuple(frames),
         )
         return [raised]
 
 
-_HANDLERS: Final[
-    Mapping[
-        type[Fact],
-        Callable[[ImpossibleStatus, ImpossibleStatusState, Any, ChargePoint], Sequence[Change]],
-    ]
-] = {
+_HANDLERS: Final[Mapping[type[Fact], Callable[..., Sequence[Change]]]] = {
     StatusChanged: ImpossibleStatus._status,
     TransactionStarted: ImpossibleStatus._started,
     TransactionEnded: ImpossibleStatus._ended,
@@ -320,9 +321,14 @@ _HANDLERS: Final[
 }
 
 
+def _word(status: str) -> str:
+    """In lower case, as the tables know it (the very string: thousands keep one); "" is a word of no standard."""
+    return _WORDS.get(_NAMES.get(status.strip().lower(), ""), "")
+
+
 def _judge(fact: StatusChanged, word: str, spot: Spot | None) -> list[Change]:
     """What one StatusNotification of 1.6 says by itself, and after the last one."""
-    where, status = _where(fact.place), _NAMES.get(word, "")
+    where, status = _where(fact.place.evse_id, fact.place.connector_id), _NAMES.get(word, "")
     changes: list[Change] = []
     if word and fact.place.connector_id == 0 and word not in _OF_THE_WHOLE:
         changes += _once(fact, spot, f"{where} says {status}", ", which only a connector can")
@@ -349,33 +355,41 @@ def _over(spot: Spot | None, now: int) -> list[Change]:
     if spot is None or spot.told is None:
         return []
     told, spot.told = spot.told, None
-    return [Cleared(IMPOSSIBLE, seconds(now - spot.since), _key(spot), connector_of(spot.place), told)]
+    return [Cleared(IMPOSSIBLE, seconds(now - spot.since), _key(spot), spot.connector, told)]
 
 
 def _find(state: ImpossibleStatusState, fact: StatusChanged) -> Spot | None:
-    for spot in state.spots or ():
-        if spot.place == fact.place and spot.connection_id == fact.connection_id:
+    place = fact.place
+    for spot in state.spots:
+        if (
+            spot.connector_id == place.connector_id
+            and spot.evse_id == place.evse_id
+            and spot.connection_id == fact.connection_id
+        ):
             return spot
     return None
 
 
 def _new(fact: StatusChanged) -> Spot:
-    return Spot(fact.place, "", fact.clock, None, fact.connection_id, fact.frame_no)
+    return Spot(
+        fact.place.evse_id, fact.place.connector_id, "", fact.clock, None, fact.connection_id, fact.frame_no
+    )
 
 
 def _here(state: ImpossibleStatusState, connection_id: str, place: Place) -> Iterable[Spot]:
     """2.x: those of the EVSE, as a transaction's connector may not be told."""
-    for spot in state.spots or ():
-        if spot.connection_id == connection_id and connector_of(spot.place) == connector_of(place):
+    connector = connector_of(place)
+    for spot in state.spots:
+        if spot.connection_id == connection_id and spot.connector == connector:
             yield spot
 
 
-def _plan(state: ImpossibleStatusState) -> None:
-    state.wake_at = min((spot.due for spot in state.spots or () if spot.due >= 0), default=None)
+def _earliest(state: ImpossibleStatusState) -> int | None:
+    return min([spot.due for spot in state.spots if spot.due >= 0], default=None)
 
 
-def _is_16(place: Place, charge_point: ChargePoint) -> bool:
-    return place.evse_id is None and not charge_point.version.startswith("2")
+def _is_16(evse_id: int | None, charge_point: ChargePoint) -> bool:
+    return evse_id is None and not charge_point.version.startswith("2")
 
 
 def _is_older(told_ns: int | None, known_ns: int | None) -> bool:
@@ -383,11 +397,10 @@ def _is_older(told_ns: int | None, known_ns: int | None) -> bool:
 
 
 def _key(spot: Spot) -> str:
-    return f"{spot.place.connector_id} {spot.status}"
+    return f"{spot.connector_id} {spot.status}"
 
 
-def _where(place: Place) -> str:
-    number = connector_of(place)
-    if not number:
-        return "the charge point"
-    return f"connector {number}" if place.evse_id is None else f"EVSE {number}"
+def _where(evse_id: int | None, connector_id: int | None) -> str:
+    if evse_id is None:
+        return f"connector {connector_id}" if connector_id else "the charge point"
+    return f"EVSE {evse_id}" if evse_id else "the charge point"

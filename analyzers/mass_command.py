@@ -17,7 +17,6 @@ Says:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -36,6 +35,7 @@ from analyzers.base import (
     Severity,
     State,
 )
+from analyzers.stats import Distinct
 from proxy.ocpp.facts import (
     AvailabilityRequested,
     CacheCleared,
@@ -47,8 +47,6 @@ from proxy.ocpp.facts import (
     UnlockRequested,
 )
 
-MAX_SAMPLE: Final = 256
-"""Hashes by which the known charge points are counted: exact up to so many, then within about 8 %."""
 MAX_WAVES: Final = 32
 """Per kind; the oldest is forgotten."""
 MAX_EVIDENCE: Final = 10
@@ -65,29 +63,6 @@ MASS: Final = Rule(
     "OCPP 1.6 §5.2, §5.12, §5.14, §5.18; 2.x B11, F03, F05, G03",
     "The CSMS sent {what} to {observed} (limit {limit}).",
 )
-
-
-class Known(msgspec.Struct):
-    """How many different names there were, from a sample of their hashes (Flajolet 1990, "On adaptive sampling"):
-    of more than `MAX_SAMPLE` every second one goes, `depth` times so far."""
-
-    depth: int = 0
-    hashes: dict[int, bool] = msgspec.field(default_factory=dict)
-
-    def add(self, name: str) -> None:
-        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest()
-        value = int.from_bytes(digest, "big")
-        if value & ((1 << self.depth) - 1):
-            return
-        self.hashes[value] = True
-        while len(self.hashes) > MAX_SAMPLE:
-            self.depth += 1
-            kept = 1 << self.depth
-            self.hashes = {each: True for each in self.hashes if not each % kept}
-
-    @property
-    def count(self) -> int:
-        return len(self.hashes) << self.depth
 
 
 class Kind(msgspec.Struct):
@@ -108,7 +83,7 @@ class Kind(msgspec.Struct):
 class MassCommandState(State):
     """`first`: clock from which the fleet is watched, -1: not yet."""
 
-    known: Known = msgspec.field(default_factory=Known)
+    known: Distinct = msgspec.field(default_factory=Distinct)
     kinds: dict[str, Kind] = msgspec.field(default_factory=dict)
     first: int = -1
 

@@ -15,6 +15,7 @@ Says:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -55,6 +56,7 @@ MAX_TRACKS: Final = 16
 LONGEST: Final = 30 * 24 * 3600
 """s; a longer interval counts as this."""
 MOST_GAPS: Final = 1_000_000
+MOST_LIMITS: Final = 256
 
 MISSING: Final = Rule(
     "MT-07",
@@ -63,14 +65,24 @@ MISSING: Final = Rule(
     "{charge_point}: periodic meter values are missing, {observed} (limit {limit}; {what}).",
 )
 _KEYS: Final = frozenset({"metervaluesampleinterval", "sampleddatactrlr.txupdatedinterval"})
+_CONFIGURED: Final = frozenset({ConfigurationChanged, ConfigurationTold})
 _PERIODIC: Final = "Sample.Periodic"
 _PAUSED: Final = frozenset({"suspendedev", "suspendedevse", "finishing", "evconnected", "idle"})
+_CHARGING: Final = "Charging"
 _UNSEEN: Final = -1
+
+
+class Missed(msgspec.Struct, array_like=True, gc=False):
+    """`gaps` so far; `gap`: the last one's ns, over the limit. `good`: samples in time since."""
+
+    gaps: int = 0
+    gap: int = 0
+    good: int = 0
 
 
 class Track(msgspec.Struct, gc=False):
     """A transaction's samples. `told`: ns of the device's last one, `clock`: when it came, -1: what followed it is
-    unknown. `limit` in ns, 0: none. `gap`: the last one's ns, over the limit. `good`: samples in time since."""
+    unknown. `limit` in ns, 0: none. `missed` None: none."""
 
     transaction_id: str
     connector: int | None
@@ -79,16 +91,14 @@ class Track(msgspec.Struct, gc=False):
     connection_id: str
     frame_no: int
     limit: int
-    gap: int = 0
-    gaps: int = 0
-    good: int = 0
     paused: bool = False
+    missed: Missed | None = None
 
 
 class MissingSamplesState(State):
     """`interval`: s as configured, -1: not told, 0: off. `limit`: ns of a gap, 0: not known. `learnt`: while it is."""
 
-    tracks: list[Track] | None = None
+    tracks: tuple[Track, ...] = ()
     interval: int = -1
     limit: int = 0
     learnt: Ewma | None = None
@@ -125,27 +135,27 @@ class MissingSamples(Analyzer[MissingSamplesState]):
 
     def step(self, state: MissingSamplesState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
         if type(fact) is not MeterSampled:
+            if not state.tracks and type(fact) not in _CONFIGURED:
+                return NOTHING
             return _HANDLERS[type(fact)](self, state, fact, charge_point)
         if not fact.transaction_id or not fact.samples or not state.interval:
             return NOTHING
         if fact.samples[0].kind.context != _PERIODIC and not _is_periodic(fact):
             return NOTHING
-        told = fact.told.ns
-        if told is None:
+        if (told := fact.told.ns) is None:
             return NOTHING
-        for track in state.tracks or ():
+        for track in state.tracks:
             if track.transaction_id == fact.transaction_id:
                 break
         else:
             return self._met(state, fact, told, charge_point)
-        gap = told - track.told
-        if gap <= 0:
+        if (gap := told - track.told) <= 0:
             return NOTHING
         seen, track.told, track.clock = track.clock, told, fact.clock
         if 0 < gap <= track.limit:
             track.frame_no = fact.frame_no
             track.connection_id = fact.connection_id
-            return self._in_time(track) if track.gaps else NOTHING
+            return NOTHING if track.missed is None else self._in_time(track, track.missed)
         return self._judge(state, track, fact, gap, seen)
 
     def _judge(
@@ -155,7 +165,7 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         if seen != _UNSEEN and not track.paused:
             if not track.limit:
                 self._learn(state, track, gap)
-            elif state.interval < 0 and not track.good and 0.9 * track.gap <= gap <= 1.1 * track.gap:
+            elif state.interval < 0 and _is_like_the_last(track.missed, gap):
                 changes = _learn_anew(state)
             else:
                 changes = self._missed(state, track, gap, ((fact.connection_id, fact.frame_no),))
@@ -174,16 +184,16 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         transaction_id = fact.transaction_id if known is None else known.transaction_id
         connector = connector_of(charge_point.place_of(fact.place, transaction_id))
         where = (fact.clock, fact.connection_id, fact.frame_no)
-        tracks = [*(state.tracks or ()), Track(transaction_id, connector, told, *where, state.limit)]
+        tracks = (*state.tracks, Track(transaction_id, connector, told, *where, state.limit))
         state.tracks, dropped = tracks[-MAX_TRACKS:], tracks[:-MAX_TRACKS]
         self._plan(state, fact.clock, charge_point)
         return _ended(dropped)
 
-    def _in_time(self, track: Track) -> Sequence[Change]:
-        track.good += 1
-        if track.good < self.clear_samples:
+    def _in_time(self, track: Track, missed: Missed) -> Sequence[Change]:
+        missed.good += 1
+        if missed.good < self.clear_samples:
             return NOTHING
-        track.gaps = track.gap = track.good = 0
+        track.missed = None
         return [_cleared(track)]
 
     def _learn(self, state: MissingSamplesState, track: Track, gap: int) -> None:
@@ -206,9 +216,10 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         after: tuple[tuple[str, int], ...] = (),
     ) -> Sequence[Change]:
         more = gap // track.limit if state.interval > 0 else 1
-        track.gaps, track.gap, track.good = min(track.gaps + more, MOST_GAPS), gap, 0
-        severity = Severity.WARNING if track.gaps >= self.warning_gaps else Severity.INFO
-        gaps = "1 gap" if track.gaps == 1 else f"{track.gaps} gaps"
+        more += 0 if track.missed is None else track.missed.gaps
+        track.missed = missed = Missed(min(more, MOST_GAPS), gap)
+        severity = Severity.WARNING if missed.gaps >= self.warning_gaps else Severity.INFO
+        gaps = "1 gap" if missed.gaps == 1 else f"{missed.gaps} gaps"
         raised = Raised(
             MISSING,
             f"{gaps}, the last of {seconds(gap)}",
@@ -230,11 +241,9 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         charge_point: ChargePoint,
     ) -> Sequence[Change]:
         """Most facts of 2.x are these: charging, online, nothing to note."""
-        if state.tracks is None:
-            return NOTHING
         for track in state.tracks:
             if track.transaction_id == fact.transaction_id:
-                if fact.charging_state:
+                if fact.charging_state and (track.paused or fact.charging_state != _CHARGING):
                     self._pause(track, fact.charging_state)
                 if fact.offline:
                     track.clock = _UNSEEN
@@ -243,7 +252,7 @@ class MissingSamples(Analyzer[MissingSamplesState]):
     def _status(
         self, state: MissingSamplesState, fact: StatusChanged, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        for track in state.tracks or ():
+        for track in state.tracks:
             if track.connector is not None and track.connector == connector_of(fact.place):
                 self._pause(track, fact.status)
         return NOTHING
@@ -258,10 +267,10 @@ class MissingSamples(Analyzer[MissingSamplesState]):
     def _ended(
         self, state: MissingSamplesState, fact: TransactionEnded, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        gone = [track for track in state.tracks or () if track.transaction_id == fact.transaction_id]
+        gone = [track for track in state.tracks if track.transaction_id == fact.transaction_id]
         if not gone:
             return NOTHING
-        state.tracks = [track for track in state.tracks or () if track not in gone] or None
+        state.tracks = tuple([track for track in state.tracks if track not in gone])
         track, told = gone[0], fact.told.ns
         changes: Sequence[Change] = NOTHING
         judged = track.limit and track.clock != _UNSEEN and not track.paused and not fact.offline
@@ -290,8 +299,8 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         if interval == state.interval:
             return NOTHING
         state.interval, state.learnt = interval, None
-        state.limit = int(self.intervals * interval * SECOND) if interval > 0 else 0
-        for track in state.tracks or ():
+        state.limit = _limit(self.intervals, interval)
+        for track in state.tracks:
             track.limit = max(track.limit, state.limit) if state.limit and track.limit else 0
             track.clock = _UNSEEN
         return NOTHING
@@ -302,7 +311,7 @@ class MissingSamples(Analyzer[MissingSamplesState]):
         fact: ConnectionClosed | BytesLost | SightLost,
         charge_point: ChargePoint,
     ) -> Sequence[Change]:
-        for track in state.tracks or ():
+        for track in state.tracks:
             track.clock = _UNSEEN
         return NOTHING
 
@@ -311,15 +320,14 @@ class MissingSamples(Analyzer[MissingSamplesState]):
     def wake(self, state: MissingSamplesState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         """Nothing comes any more. A transaction that is not known to run is not waited for, and forgotten."""
         changes: list[Change] = []
-        for track in state.tracks or ():
+        for track in state.tracks:
             if not self._is_awaited(track, charge_point) or now < self._due(track):
                 continue
             changes += self._missed(state, track, now - track.clock)
             track.clock = _UNSEEN
-        if state.tracks is not None:
-            over = [track for track in state.tracks if _is_over(track, now, charge_point)]
-            state.tracks = [track for track in state.tracks if track not in over] or None
-            changes += _ended(over)
+        over = [track for track in state.tracks if _is_over(track, now, charge_point)]
+        state.tracks = tuple([track for track in state.tracks if track not in over])
+        changes += _ended(over)
         self._plan(state, now, charge_point)
         return changes
 
@@ -355,6 +363,16 @@ _HANDLERS: Final[
 }
 
 
+@functools.lru_cache(MOST_LIMITS)
+def _limit(intervals: float, interval: int) -> int:
+    """ns; remembered so that all charge points share the number."""
+    return max(0, int(intervals * interval * SECOND))
+
+
+def _is_like_the_last(missed: Missed | None, gap: int) -> bool:
+    return missed is not None and not missed.good and 0.9 * missed.gap <= gap <= 1.1 * missed.gap
+
+
 def _is_periodic(fact: MeterSampled) -> bool:
     return any(sample.kind.context == _PERIODIC for sample in fact.samples)
 
@@ -367,14 +385,14 @@ def _is_over(track: Track, now: int, charge_point: ChargePoint) -> bool:
 def _learn_anew(state: MissingSamplesState) -> Sequence[Change]:
     """Two distances alike are no gaps but another interval."""
     state.limit, state.learnt = 0, None
-    changes = _ended(state.tracks or ())
-    for track in state.tracks or ():
-        track.limit = track.gap = track.gaps = track.good = 0
+    changes = _ended(state.tracks)
+    for track in state.tracks:
+        track.limit, track.missed = 0, None
     return changes
 
 
 def _ended(tracks: Sequence[Track]) -> list[Change]:
-    return [_cleared(track) for track in tracks if track.gaps]
+    return [_cleared(track) for track in tracks if track.missed is not None]
 
 
 def _cleared(track: Track) -> Cleared:

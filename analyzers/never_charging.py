@@ -65,25 +65,31 @@ _UNAVAILABLE: Final = Availability.UNAVAILABLE
 _UNUSABLE: Final = frozenset({_FAULTED, _UNAVAILABLE})
 
 
-class Tries(msgspec.Struct, gc=False):
-    """Of one connector. `usable_since`: ns of `clock`, -1: it is not, or not known. `driver`: of `transaction_id`, who
-    may charge now; drivers are told apart by a checksum only. `is_told`: the finding is open."""
+class Failed(msgspec.Struct, gc=False):
+    """Attempts in a row. `drivers`: theirs. `is_told`: the finding is open."""
 
-    connector: int
-    is_evse: bool
-    usable_since: int = -1
-    transaction_id: str = ""
-    driver: int = 0
     failures: int = 0
     drivers: tuple[int, ...] = ()
     frames: Evidence = ()
     is_told: bool = False
 
 
-class NeverChargingState(State):
-    """In the order in which they were first seen; None: none."""
+class Tries(msgspec.Struct, gc=False):
+    """Of one connector. `usable_since`: ns of `clock`, -1: it is not, or not known. `driver`: of `transaction_id`, who
+    may charge now; drivers are told apart by a checksum only. `failed` None: the last attempt did not."""
 
-    connectors: list[Tries] | None = None
+    connector: int
+    is_evse: bool
+    usable_since: int = -1
+    transaction_id: str = ""
+    driver: int = 0
+    failed: Failed | None = None
+
+
+class NeverChargingState(State):
+    """In the order in which they were first seen."""
+
+    connectors: tuple[Tries, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,8 @@ class NeverCharging(Analyzer[NeverChargingState]):
         if tries is None or tries.usable_since >= 0:
             return NOTHING  # nearly always
         tries.usable_since = fact.clock
-        self._plan(state)
+        if tries.failed is not None:
+            self._plan(state)
         return NOTHING
 
     def _unusable(
@@ -132,7 +139,7 @@ class NeverCharging(Analyzer[NeverChargingState]):
             return NOTHING
         whole = not connector_of(fact.place)
         changes: list[Change] = []
-        for tries in state.connectors or ():
+        for tries in state.connectors:
             if whole or tries.connector == connector_of(fact.place):
                 tries.usable_since = -1
                 changes += _over(tries)
@@ -147,7 +154,9 @@ class NeverCharging(Analyzer[NeverChargingState]):
             return NOTHING
         tries = _tries_at(state, charge_point.place_of(fact.place, fact.transaction_id))
         if tries is not None:
-            tries.transaction_id = fact.transaction_id
+            tries.transaction_id = charge_point.transactions[
+                fact.transaction_id
+            ].transaction_id  # one string for all
             tries.driver = zlib.crc32(fact.who.token.encode("utf-8", "surrogatepass"))
         return NOTHING
 
@@ -182,56 +191,61 @@ class NeverCharging(Analyzer[NeverChargingState]):
     # what follows
 
     def _succeeded(self, state: NeverChargingState, tries: Tries) -> Sequence[Change]:
-        changes = _over(tries)
-        tries.failures, tries.drivers, tries.frames = 0, (), ()
+        if tries.failed is None:
+            return NOTHING
+        changes, tries.failed = _over(tries), None
         self._plan(state)
         return changes
 
     def _failed(self, state: NeverChargingState, tries: Tries, fact: TransactionEnded) -> Sequence[Change]:
-        tries.failures += 1
-        if tries.driver not in tries.drivers:
-            tries.drivers = (*tries.drivers, tries.driver)[-MAX_DRIVERS:]
-        tries.frames = (*tries.frames, (fact.connection_id, fact.frame_no))[-MAX_FRAMES:]
+        failed = tries.failed = tries.failed or Failed()
+        failed.failures += 1
+        if tries.driver not in failed.drivers:
+            failed.drivers = (*failed.drivers, tries.driver)[-MAX_DRIVERS:]
+        failed.frames = (*failed.frames, (fact.connection_id, fact.frame_no))[-MAX_FRAMES:]
         due = self._due(tries)
         self._plan(state)
-        return [self._raised(tries)] if due is not None and due <= fact.clock else NOTHING
+        return [self._raised(tries, failed)] if due is not None and due <= fact.clock else NOTHING
 
-    def _raised(self, tries: Tries) -> Raised:
-        tries.is_told = True
+    def _raised(self, tries: Tries, failed: Failed) -> Raised:
+        failed.is_told = True
         return Raised(
             NEVER_CHARGING,
-            f"{tries.failures}",
+            f"{failed.failures}",
             f"{self.attempts}",
             f"{'EVSE' if tries.is_evse else 'connector'} {tries.connector}",
             connector_id=tries.connector,
-            severity=self._severity(tries),
-            evidence=tries.frames,
+            severity=self._severity(failed),
+            evidence=failed.frames,
         )
 
-    def _severity(self, tries: Tries) -> Severity:
-        if len(tries.drivers) < min(self.warning_drivers, MAX_DRIVERS):
+    def _severity(self, failed: Failed) -> Severity:
+        if len(failed.drivers) < min(self.warning_drivers, MAX_DRIVERS):
             return Severity.INFO
-        return Severity.CRITICAL if tries.failures >= self.critical_attempts else Severity.WARNING
+        return Severity.CRITICAL if failed.failures >= self.critical_attempts else Severity.WARNING
 
     # time
 
     def wake(self, state: NeverChargingState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         changes: list[Change] = []
-        for tries in state.connectors or ():
-            due = self._due(tries)
-            if due is not None and due <= now and not tries.is_told:
-                changes.append(self._raised(tries))
+        for tries in state.connectors:
+            due, failed = self._due(tries), tries.failed
+            if failed is not None and due is not None and due <= now and not failed.is_told:
+                changes.append(self._raised(tries, failed))
         self._plan(state)
         return changes
 
     def _due(self, tries: Tries) -> int | None:
         """When so many failures are a finding."""
-        if tries.failures < self.attempts or tries.usable_since < 0:
+        failures = 0 if tries.failed is None else tries.failed.failures
+        if failures < self.attempts or tries.usable_since < 0:
             return None
         return tries.usable_since + self.usable_hours * 3600 * SECOND
 
     def _plan(self, state: NeverChargingState) -> None:
-        due = [self._due(tries) for tries in state.connectors or () if not tries.is_told]
+        due = [
+            self._due(tries) for tries in state.connectors if tries.failed is None or not tries.failed.is_told
+        ]
         state.wake_at = min((moment for moment in due if moment is not None), default=None)
 
 
@@ -249,20 +263,21 @@ def _tries_at(state: NeverChargingState, place: Place) -> Tries | None:
     connector = connector_of(place)
     if not connector:
         return None
-    connectors = state.connectors or []
-    for tries in connectors:
+    for tries in state.connectors:
         if tries.connector == connector:
             return tries
-    if len(connectors) >= MAX_CONNECTORS:
+    if len(state.connectors) >= MAX_CONNECTORS:
         return None
     tries = Tries(connector, place.evse_id is not None)
-    state.connectors = [*connectors, tries]
+    state.connectors = (*state.connectors, tries)
     return tries
 
 
 def _over(tries: Tries) -> list[Change]:
-    was_told, tries.is_told = tries.is_told, False
-    return [Cleared(NEVER_CHARGING, connector_id=tries.connector)] if was_told else []
+    if tries.failed is None or not tries.failed.is_told:
+        return []
+    tries.failed.is_told = False
+    return [Cleared(NEVER_CHARGING, connector_id=tries.connector)]
 
 
 def _energy(fact: TransactionEnded, transaction: OpenTransaction) -> float | None:

@@ -45,7 +45,7 @@ from proxy.ocpp.facts import (
     TransactionEnded,
     TransactionStarted,
 )
-from proxy.ocpp.meter import ContextClass, Family, Role
+from proxy.ocpp.meter import MAIN_ENERGY, MAIN_POWER, OTHER_ENERGY, OTHER_POWER, ContextClass, Family, Role
 
 MAX_PORTS: Final = 64
 """Places remembered per charge point; the one added first is forgotten for a 65th, and its finding cleared."""
@@ -68,19 +68,24 @@ _WATT_HOURS: Final = Family.ENERGY
 _WATTS: Final = Family.POWER
 
 
-class Port(msgspec.Struct, array_like=True, gc=False):
-    """One place. `watched`: the transaction there whose samples have shown no energy yet; `charged`: the one whose
-    samples have. `first_wh`: its first sample. `fruitless`: transactions without energy in a row."""
+_OTHERS: Final = MAIN_ENERGY | MAIN_POWER | OTHER_ENERGY | OTHER_POWER
 
-    connector_id: int | None
-    watched: str = ""
-    charged: str = ""
+
+class Watched(msgspec.Struct, array_like=True, gc=False):
+    """A transaction whose samples have shown no energy yet. `first_wh`: its first sample."""
+
+    connector_id: int
+    transaction_id: str
     first_wh: float | None = None
-    fruitless: int = 0
 
 
 class NoEnergyState(State):
-    ports: list[Port] = msgspec.field(default_factory=list)
+    """`charged`: transactions whose samples have shown energy. `fruitless`: transactions without, in a row, by
+    connector; None: nowhere."""
+
+    watched: tuple[Watched, ...] = ()
+    charged: tuple[str, ...] = ()
+    fruitless: dict[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,39 +117,42 @@ class NoEnergy(Analyzer[NoEnergyState]):
     def _started(
         self, state: NoEnergyState, fact: TransactionStarted, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        connector_id = connector_of(fact.place)
-        if connector_id is None:
+        connector_id, running = connector_of(fact.place), charge_point.transactions
+        if connector_id is None or not fact.transaction_id:
             return NOTHING
-        port, changes = self._port_at(state, connector_id)
-        port.watched, port.charged, port.first_wh = fact.transaction_id, "", None
-        return changes
+        others = [one for one in state.watched if one.connector_id != connector_id]
+        state.watched = (*others[-MAX_PORTS + 1 :], Watched(connector_id, fact.transaction_id))
+        state.charged = tuple([one for one in state.charged if one in running and one != fact.transaction_id])
+        return NOTHING
 
     def _sampled(self, state: NoEnergyState, fact: MeterSampled) -> Sequence[Change]:
         """Hot: once per element, but only until the transaction has shown energy."""
-        transaction_id = fact.transaction_id
-        if transaction_id:
-            for port in state.ports:
-                if port.watched == transaction_id:
-                    if self._charges(port, fact):
-                        port.watched, port.charged = "", transaction_id
-                    break
+        for watched in state.watched:
+            if watched.transaction_id == fact.transaction_id:
+                if self._charges(watched, fact):
+                    state.watched = tuple([one for one in state.watched if one is not watched])
+                    state.charged = (*state.charged, watched.transaction_id)
+                break
         return NOTHING
 
-    def _charges(self, port: Port, fact: MeterSampled) -> bool:
+    def _charges(self, watched: Watched, fact: MeterSampled) -> bool:
         """Power, or a register of the whole that is not what it was first: of several in one element the first."""
-        wh = None
-        for sample in fact.samples:
-            kind, value = sample.kind, sample.value
-            if value is None or kind.context_class is not _RUNNING:
-                continue
-            if kind.role is _POWER:
-                if value > _MIN_POWER_W and kind.family is _WATTS:
-                    return True
-            elif wh is None and kind.role is _ENERGY and not kind.phase and kind.family is _WATT_HOURS:
-                wh = value
-        if wh is not None and port.first_wh is None:
-            port.first_wh = wh
-        return wh is not None and wh - (port.first_wh or 0.0) >= self.min_energy_wh
+        wh = None if fact.energy is None else fact.energy.value
+        if fact.power is not None and (fact.power.value or 0.0) > _MIN_POWER_W:
+            return True
+        if fact.others & _OTHERS:
+            for sample in fact.samples:
+                kind, value = sample.kind, sample.value
+                if value is None or kind.context_class is not _RUNNING:
+                    continue
+                if kind.role is _POWER:
+                    if value > _MIN_POWER_W and kind.family is _WATTS:
+                        return True
+                elif wh is None and kind.role is _ENERGY and not kind.phase and kind.family is _WATT_HOURS:
+                    wh = value
+        if wh is not None and watched.first_wh is None:
+            watched.first_wh = wh
+        return wh is not None and wh - (watched.first_wh or 0.0) >= self.min_energy_wh
 
     def _ended(
         self, state: NoEnergyState, fact: TransactionEnded, charge_point: ChargePoint
@@ -153,56 +161,86 @@ class NoEnergy(Analyzer[NoEnergyState]):
         connector_id = None if transaction is None else connector_of(transaction.place)
         if transaction is None or connector_id is None:
             return NOTHING
-        port, changes = self._port_at(state, connector_id)
-        if fact.transaction_id == port.charged:
-            changes = [*changes, *self._charged(port)]
+        changes: Sequence[Change] = NOTHING
+        if fact.transaction_id in state.charged:
+            changes = self._charged(state, connector_id)
         elif transaction.meter_start_wh is not None and fact.meter_stop_wh is not None:
             wh = fact.meter_stop_wh - transaction.meter_start_wh
-            changes = [*changes, *self._measured(port, fact, transaction, wh)]
-        if fact.transaction_id in (port.watched, port.charged):
-            port.watched, port.charged, port.first_wh = "", "", None
+            changes = self._measured(state, connector_id, fact, transaction, wh)
+        state.watched = tuple([one for one in state.watched if one.transaction_id != fact.transaction_id])
+        state.charged = tuple([one for one in state.charged if one != fact.transaction_id])
         return changes
 
     def _measured(
-        self, port: Port, fact: TransactionEnded, transaction: OpenTransaction, wh: float
+        self,
+        state: NoEnergyState,
+        connector_id: int,
+        fact: TransactionEnded,
+        transaction: OpenTransaction,
+        wh: float,
     ) -> Sequence[Change]:
         if wh >= self.min_energy_wh:
-            return self._charged(port)
+            return self._charged(state, connector_id)
         passed = _passed(transaction, fact)
         is_too_short = passed < self.min_duration_seconds * SECOND
         if wh <= -self.min_energy_wh or is_too_short or fact.reason.lower() == _DEAUTHORIZED:
             return NOTHING
-        has_meter = bool(fact.meter_stop_wh) or bool(transaction.meter_start_wh) or port.first_wh is not None
-        if has_meter:
-            port.fruitless = min(port.fruitless + 1, MAX_COUNTED)
         observed = f"{number(max(wh, 0.0), 'Wh')} in {seconds(passed)}"
-        return self._said(port, fact, transaction, observed)
+        if (
+            not fact.meter_stop_wh
+            and not transaction.meter_start_wh
+            and not _told(state, fact.transaction_id)
+        ):
+            row = 0 if state.fruitless is None else state.fruitless.get(connector_id, 0)
+            return self._said(connector_id, row, fact, transaction, observed)
+        changes, row = self._count(state, connector_id)
+        return [*changes, *self._said(connector_id, row, fact, transaction, observed)]
+
+    def _count(self, state: NoEnergyState, connector_id: int) -> tuple[Sequence[Change], int]:
+        """One more without energy there; the finding of the place that had to go for it, and how many in a row."""
+        if state.fruitless is None:
+            state.fruitless = {}
+        fruitless, changes = state.fruitless, NOTHING
+        if connector_id not in fruitless and len(fruitless) >= MAX_PORTS:
+            changes = self._charged(state, next(iter(fruitless)))
+        row = fruitless[connector_id] = min(fruitless.get(connector_id, 0) + 1, MAX_COUNTED)
+        return changes, row
 
     def _said(
-        self, port: Port, fact: TransactionEnded, transaction: OpenTransaction, observed: str
+        self,
+        connector_id: int,
+        row: int,
+        fact: TransactionEnded,
+        transaction: OpenTransaction,
+        observed: str,
     ) -> Sequence[Change]:
         """From three on it is one finding; before, each is one of its own and over at once."""
-        in_a_row, where = port.fruitless >= self.warning_in_a_row, _words(transaction.place)
+        in_a_row, where = row >= self.warning_in_a_row, _words(transaction.place)
         key, transaction_id = (_ROW, "") if in_a_row else ("", fact.transaction_id)
         raised = Raised(
             NO_ENERGY,
             observed,
             number(self.min_energy_wh, "Wh"),
-            f"the last {port.fruitless} transactions on {where}" if in_a_row else f"a transaction on {where}",
+            f"the last {row} transactions on {where}" if in_a_row else f"a transaction on {where}",
             key,
-            port.connector_id,
+            connector_id,
             transaction_id,
             Severity.WARNING if in_a_row else None,
             ((transaction.connection_id, transaction.frame_no), (fact.connection_id, fact.frame_no)),
         )
         if in_a_row:
             return [raised]
-        return [raised, Cleared(NO_ENERGY, connector_id=port.connector_id, transaction_id=transaction_id)]
+        return [raised, Cleared(NO_ENERGY, connector_id=connector_id, transaction_id=transaction_id)]
 
-    def _charged(self, port: Port) -> Sequence[Change]:
+    def _charged(self, state: NoEnergyState, connector_id: int) -> Sequence[Change]:
         """The row is broken."""
-        in_a_row, port.fruitless = port.fruitless >= self.warning_in_a_row, 0
-        return [Cleared(NO_ENERGY, key=_ROW, connector_id=port.connector_id)] if in_a_row else NOTHING
+        if state.fruitless is None:
+            return NOTHING
+        row = state.fruitless.pop(connector_id, 0)
+        state.fruitless = state.fruitless or None
+        if row < self.warning_in_a_row:
+            return NOTHING
+        return [Cleared(NO_ENERGY, key=_ROW, connector_id=connector_id)]
 
     def _lost(
         self, state: NoEnergyState, fact: BytesLost | SightLost, charge_point: ChargePoint
@@ -210,22 +248,9 @@ class NoEnergy(Analyzer[NoEnergyState]):
         """A transaction with energy may have run: a row that is no finding yet begins anew."""
         if isinstance(fact, BytesLost) and fact.direction is not Direction.FROM_CHARGE_POINT:
             return NOTHING
-        for port in state.ports:
-            if port.fruitless < self.warning_in_a_row:
-                port.fruitless = 0
+        rows = (state.fruitless or {}).items()
+        state.fruitless = {one: row for one, row in rows if row >= self.warning_in_a_row} or None
         return NOTHING
-
-    def _port_at(self, state: NoEnergyState, connector_id: int) -> tuple[Port, Sequence[Change]]:
-        """The one of this place, and the finding of the one that had to go for it."""
-        for port in state.ports:
-            if port.connector_id == connector_id:
-                return port, NOTHING
-        changes: Sequence[Change] = NOTHING
-        if len(state.ports) >= MAX_PORTS:
-            changes = self._charged(state.ports.pop(0))
-        port = Port(connector_id)
-        state.ports.append(port)
-        return port, changes
 
 
 _HANDLERS: Final[
@@ -236,6 +261,12 @@ _HANDLERS: Final[
     BytesLost: NoEnergy._lost,
     SightLost: NoEnergy._lost,
 }
+
+
+def _told(state: NoEnergyState, transaction_id: str) -> bool:
+    """Whether a sample of it has told a register."""
+    mine = [one for one in state.watched if one.transaction_id == transaction_id]
+    return any(one.first_wh is not None for one in mine)
 
 
 def _passed(transaction: OpenTransaction, fact: TransactionEnded) -> int:

@@ -41,7 +41,7 @@ from analyzers.base import (
     seconds,
 )
 from proxy.ocpp.facts import Fact, MeterSampled, TransactionEnded, TransactionStarted
-from proxy.ocpp.meter import ContextClass, Family, Kind, Role, Sample
+from proxy.ocpp.meter import MAIN_ENERGY, OTHER_ENERGY, OTHER_POWER, ContextClass, Family, Role, Sample
 
 MAX_TRACKS: Final = 16
 """Connectors followed per charge point; the one met first is forgotten for a 17th."""
@@ -73,6 +73,8 @@ _USUAL_RISE: Final = 2.0 * LEAST_RISE  # no need to reckon whether it is too fas
 _ENERGY: Final = Role.ENERGY
 _POWER: Final = Role.POWER
 _BEGIN: Final = ContextClass.BEGIN
+_OUTLET: Final = "Outlet"
+_REGISTERS: Final = MAIN_ENERGY | OTHER_ENERGY
 _THREE: Final = {"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"}
 _HINTS: Final = (
     (1.6, 1.87, "a factor of 1.73 hints at line voltages taken for phase voltages"),
@@ -85,8 +87,7 @@ class Track(msgspec.Struct, gc=False):
 
     `low`: readings below it in a row. `power`: W with the last sample, -1: none. The window, since the sample of
     `window_told` and `window_energy`: `area` in W ns over `steps` steps. `bad`: windows in a row that disagreed.
-    `open`: there may be an open finding. `at`, `power_at`: where its kind and the power's stood in the last message.
-    """
+    `location`: of the register. `open`: there may be an open finding."""
 
     connector: int
     transaction_id: str
@@ -96,7 +97,7 @@ class Track(msgspec.Struct, gc=False):
     moved: int
     energy: float
     power: float
-    kind: Kind
+    location: str
     window_told: int
     window_energy: float
     area: float = 0.0
@@ -105,13 +106,10 @@ class Track(msgspec.Struct, gc=False):
     late: int = 0
     bad: int = 0
     open: bool = False
-    at: int = 0
-    power_at: int = 0
-    power_kind: Kind | None = None
 
 
 class PlausibilityState(State):
-    tracks: list[Track] | None = None
+    tracks: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,51 +134,48 @@ class Plausibility(Analyzer[PlausibilityState]):
         return PlausibilityState()
 
     def step(self, state: PlausibilityState, fact: Fact, charge_point: ChargePoint) -> Changes:
-        """Hot: nearly always the register and the power stand where they stood in the last message."""
+        """Hot: nearly always the main register and power are what is followed."""
         if type(fact) is not MeterSampled:
             return _borders(state, fact, charge_point)
-        place, samples, told, one = fact.place, fact.samples, fact.told.ns, fact.transaction_id
+        place, told, one = fact.place, fact.told.ns, fact.transaction_id
         connector = place.connector_id if place.evse_id is None else place.evse_id
-        for track in state.tracks or ():
+        for track in state.tracks:
             if track.connector == connector or (connector is None and track.transaction_id == one):
                 break
         else:
             return _begin(state, fact, charge_point)
-        if told is None or not samples:
-            return NOTHING
-        if one and one != track.transaction_id:
+        if told is not None and one and one != track.transaction_id:
             return _begin(state, fact, charge_point)
-        if track.at >= len(samples) or samples[track.at].kind is not track.kind:
-            stays = track.at < len(samples) and samples[track.at].kind == track.kind
-            found = track.at if stays else _find(samples, track.kind.location)
-            if found < 0:
-                return NOTHING
-            track.at, track.kind = found, samples[found].kind
-        energy, power_at = samples[track.at].value, track.power_at
-        if power_at >= len(samples) or (power := samples[power_at]).kind is not track.power_kind:
-            watts = _power_of(samples, track)
-        else:
-            value = power.value
-            watts = value if value is not None and 0.0 <= value <= LARGEST else _watts(value)
+        if told is None or told == track.told:
+            return NOTHING  # said twice it is nothing new
+        register, power = fact.energy, fact.power
+        if register is None or track.location != _OUTLET:
+            register = _find(fact, track.location)
+        if register is None:
+            return NOTHING
+        watts = _power_of(fact, track.location) if power is None or track.location != _OUTLET else power.value
+        if watts is None or not 0.0 <= watts <= LARGEST:
+            watts = _watts(watts)
+        energy = register.value
         if energy is None or not 0.0 <= energy <= LARGEST:
             return NOTHING
-        return self._read(track, fact, told, energy, watts)
+        return self._read(track, fact, told, energy, watts, register.kind.scale)
 
     # one reading after another
 
-    def _read(self, track: Track, fact: MeterSampled, told: int, energy: float, watts: float) -> Changes:
-        """Hot: nearly always in order, a little higher, and no window ends with it."""
+    def _read(
+        self, track: Track, fact: MeterSampled, told: int, energy: float, watts: float, scale: float
+    ) -> Changes:
+        """Hot: nearly always in order, a little higher, and no window ends with it. `scale`: Wh of the unit."""
         passed = told - track.told
-        if passed <= 0:
-            track.late += passed < 0
-            if (
-                track.late >= 3
-            ):  # said late or twice it is nothing new; so often, the device's clock was set back
+        if passed < 0:
+            track.late += 1
+            if track.late >= 3:  # late it is nothing new; so often, the device's clock was set back
                 _move(track, fact, told, energy, watts)
             return NOTHING
         rise = energy - track.energy
         if not 0.0 <= rise <= _USUAL_RISE:
-            unit = max(track.kind.scale, LEAST_RISE)
+            unit = max(scale, LEAST_RISE)
             if rise < -unit:
                 return self._fallen(track, fact, told, energy, watts)
             most = self.max_power_kilowatts * 1250.0 * (told - track.moved) + 2.0 * unit * _HOUR
@@ -191,7 +186,8 @@ class Plausibility(Analyzer[PlausibilityState]):
             changes = [_cleared(SPIKE, track)]
         before, track.power, track.told = track.power, watts, told
         track.connection_id, track.frame_no = fact.connection_id, fact.frame_no
-        track.low = track.late = 0
+        if track.low or track.late:
+            track.low = track.late = 0
         if rise > 0.0:
             track.energy, track.moved = energy, told
         if watts < 0.0 or before < 0.0 or passed > self.sparse_seconds * SECOND:
@@ -201,7 +197,7 @@ class Plausibility(Analyzer[PlausibilityState]):
         track.steps += 1
         if track.steps < self.window_samples:
             return changes
-        weighed = self._weigh(track, fact)
+        weighed = self._weigh(track, fact, scale)
         return [*changes, *weighed] if weighed else changes
 
     def _fallen(self, track: Track, fact: MeterSampled, told: int, energy: float, watts: float) -> Changes:
@@ -235,14 +231,16 @@ class Plausibility(Analyzer[PlausibilityState]):
 
     # energy beside power
 
-    def _weigh(self, track: Track, fact: MeterSampled) -> Changes:
+    def _weigh(self, track: Track, fact: MeterSampled, scale: float) -> Changes:
         """The window is long enough when both its energy and its resolution let it be judged."""
         metered, summed = track.energy - track.window_energy, track.area / _HOUR
         if metered >= self.window_watt_hours and abs(metered - summed) <= self.dense_percent / 100.0 * summed:
             return _agrees(track)  # nearly always
-        unit = _resolution(track)
+        if max(metered, summed) < self.window_watt_hours:
+            return NOTHING
+        unit = _resolution(track, scale)
         few = metered < 5.0 * unit and summed < 10_000.0
-        if few or max(metered, summed) < max(self.window_watt_hours, 20.0 * unit):
+        if few or max(metered, summed) < 20.0 * unit:
             return NOTHING
         percent = self._percent(track, fact)
         if abs(metered - summed) <= percent / 100.0 * summed + 2.0 * unit:
@@ -262,7 +260,7 @@ class Plausibility(Analyzer[PlausibilityState]):
     def _percent(self, track: Track, fact: MeterSampled) -> float:
         """A direct current's energy may be metered before the rectifier, which takes its share."""
         mean = (track.told - track.window_told) / track.steps
-        direct = any(sample.kind.role is Role.STATE_OF_CHARGE for sample in fact.samples)
+        direct = fact.charge is not None
         dense = mean <= 1.1 * self.dense_seconds * SECOND and not direct
         return self.dense_percent if dense else self.sparse_percent
 
@@ -277,7 +275,7 @@ class Plausibility(Analyzer[PlausibilityState]):
 
 def _borders(state: PlausibilityState, fact: Fact, charge_point: ChargePoint) -> Changes:
     """Where a transaction begins or ends, its register may begin anew (quirk 70)."""
-    if state.tracks is None or not isinstance(fact, TransactionStarted | TransactionEnded):
+    if not state.tracks or not isinstance(fact, TransactionStarted | TransactionEnded):
         return NOTHING
     place = charge_point.place_of(fact.place, fact.transaction_id)
     return _forget(state, connector_of(place), fact.transaction_id)
@@ -285,34 +283,30 @@ def _borders(state: PlausibilityState, fact: Fact, charge_point: ChargePoint) ->
 
 def _begin(state: PlausibilityState, fact: MeterSampled, charge_point: ChargePoint) -> Changes:
     """A register is met: the outlet's where there are more."""
-    samples, told, at = fact.samples, fact.told.ns, _find(fact.samples, "")
-    if at < 0:
+    told, register = fact.told.ns, fact.energy or _find(fact, _OUTLET) or _find(fact, "")
+    if register is None or told is None:
         return NOTHING
-    at = max(at, _find(samples, "Outlet")) if samples[at].kind.location != "Outlet" else at
-    energy, connector = (
-        samples[at].value,
-        connector_of(charge_point.place_of(fact.place, fact.transaction_id)),
-    )
-    if energy is None or not 0.0 <= energy <= LARGEST or told is None or not connector:
+    energy, location = register.value, register.kind.location
+    connector = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
+    if energy is None or not 0.0 <= energy <= LARGEST or not connector:
         return NOTHING
     changes = _forget(state, connector, "")
-    if state.tracks is not None and len(state.tracks) >= MAX_TRACKS:
+    if len(state.tracks) >= MAX_TRACKS:
         changes += _forget(state, state.tracks[0].connector, "")
     known = charge_point.transactions.get(fact.transaction_id)
     transaction_id = fact.transaction_id if known is None else known.transaction_id  # one string for all
-    kind, where = samples[at].kind, (fact.connection_id, fact.frame_no)
-    track = Track(connector, transaction_id, *where, told, told, energy, -1.0, kind, told, energy)
-    track.at, track.power = at, _power_of(samples, track)
-    state.tracks = [*(state.tracks or ()), track]
+    power, where = _watts(_power_of(fact, location)), (fact.connection_id, fact.frame_no)
+    track = Track(connector, transaction_id, *where, told, told, energy, power, location, told, energy)
+    state.tracks = (*state.tracks, track)
     return changes
 
 
 def _forget(state: PlausibilityState, connector: int | None, transaction_id: str) -> list[Change]:
     """What is followed there, or of this transaction ("": of none)."""
-    one = transaction_id or None
-    tracks = state.tracks or ()
+    one, tracks = transaction_id or None, state.tracks
     gone = [track for track in tracks if track.connector == connector or track.transaction_id == one]
-    state.tracks = [track for track in tracks if track not in gone] or None
+    if gone:
+        state.tracks = tuple([track for track in tracks if track not in gone])
     return [_cleared(rule, track) for track in gone if track.open for rule in (SPIKE, DISAGREES, UNITS)]
 
 
@@ -337,46 +331,50 @@ def _restart(track: Track) -> None:
     track.area, track.steps = 0.0, 0
 
 
-def _find(samples: Sequence[Sample], location: str) -> int:
-    """The first whole register there (any location: ""), and a number; -1: none."""
-    for at, sample in enumerate(samples):
+def _find(fact: MeterSampled, location: str) -> Sample | None:
+    """The first whole register there (any location: "") that is a number."""
+    if not fact.others & _REGISTERS:
+        return None  # beside the main one, which is known
+    for sample in fact.samples:
         kind = sample.kind
         if kind.role is not _ENERGY or kind.phase or kind.context_class is _BEGIN or sample.value is None:
             continue
         if kind.family is Family.ENERGY and (kind.location == location or not location):
-            return at
-    return -1
+            return sample
+    return None
 
 
-def _power_of(samples: Sequence[Sample], track: Track) -> float:
-    """W: the whole if it is told, else all three phases together; -1: neither. What flows back counts as 0."""
-    if track.power_at < len(samples) and samples[track.power_at].kind == track.power_kind:
-        track.power_kind = samples[track.power_at].kind
-        return _watts(samples[track.power_at].value)
+def _power_of(fact: MeterSampled, location: str) -> float | None:
+    """W: the whole if it is told, else all three phases together; None: neither. What flows back counts as 0."""
+    if fact.power is not None and location == _OUTLET:
+        return fact.power.value
+    if not fact.others & OTHER_POWER:
+        return None
     phases: dict[str, float] = {}
-    for at, sample in enumerate(samples):
+    for sample in fact.samples:
         kind = sample.kind
-        if kind.role is not _POWER or kind.location != track.kind.location or kind.context_class is _BEGIN:
+        is_power = kind.role is _POWER and kind.family is Family.POWER
+        if not is_power or kind.location != location or kind.context_class is _BEGIN:
             continue
-        if kind.family is Family.POWER and not kind.phase:
-            track.power_at, track.power_kind = at, kind
-            return _watts(sample.value)
-        if kind.family is Family.POWER and kind.phase in _THREE:
+        if not kind.phase:
+            return sample.value
+        if kind.phase in _THREE:
             phases.setdefault(kind.phase, _watts(sample.value))
-    return sum(phases.values()) if len(phases) == 3 and min(phases.values()) >= 0.0 else -1.0
+    return sum(phases.values()) if len(phases) == 3 and min(phases.values()) >= 0.0 else None
 
 
 def _watts(value: float | None) -> float:
+    """-1: not told."""
     return -1.0 if value is None or value > LARGEST else max(0.0, value)
 
 
-def _resolution(track: Track) -> float:
+def _resolution(track: Track, scale: float) -> float:
     """Wh: the largest power of ten up to 1000 that divides both ends, for meters that count in coarse steps."""
     for unit in (1000.0, 100.0, 10.0):
         ends = (track.window_energy / unit, track.energy / unit)
         if all(abs(end - round(end)) < 1e-6 for end in ends):
             return unit
-    return min(1.0, track.kind.scale)
+    return min(1.0, scale)
 
 
 def _raised(

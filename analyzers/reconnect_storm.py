@@ -13,7 +13,6 @@ Says:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -33,7 +32,7 @@ from analyzers.base import (
     Severity,
     State,
 )
-from analyzers.stats import PoissonCusum, fading
+from analyzers.stats import Distinct, PoissonCusum, fading
 from proxy.ocpp.facts import ConnectionClosed, ConnectionOpened, Fact, LifeSeen
 
 MAX_UPSTREAMS: Final = 16
@@ -41,8 +40,6 @@ MAX_UPSTREAMS: Final = 16
 MAX_NAMES: Final = 8192
 """Charge points told apart within a bucket; further ones are not counted: it is a storm by then."""
 MAX_EVIDENCE: Final = 10
-MAX_SAMPLE: Final = 256
-"""Hashes by which the known charge points are counted: exact up to so many, then within about 8 %."""
 CALM_BUCKETS: Final = 6
 LET_GO_SECONDS: Final = 600
 """So long after our own close a connection is taken for its consequence."""
@@ -59,29 +56,6 @@ STORM: Final = Rule(
 )
 
 
-class Known(msgspec.Struct):
-    """How many different names there were, from a sample of their hashes (Flajolet 1990, "On adaptive sampling"):
-    of more than `MAX_SAMPLE` every second one goes, `depth` times so far."""
-
-    depth: int = 0
-    hashes: dict[int, bool] = msgspec.field(default_factory=dict)
-
-    def add(self, name: str) -> None:
-        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest()
-        value = int.from_bytes(digest, "big")
-        if value & ((1 << self.depth) - 1):
-            return
-        self.hashes[value] = True
-        while len(self.hashes) > MAX_SAMPLE:
-            self.depth += 1
-            kept = 1 << self.depth
-            self.hashes = {each: True for each in self.hashes if not each % kept}
-
-    @property
-    def count(self) -> int:
-        return len(self.hashes) << self.depth
-
-
 def _usual() -> PoissonCusum:
     return PoissonCusum(events=PRIOR_PER_DAY, exposure=DAY)
 
@@ -91,7 +65,7 @@ class Upstream(msgspec.Struct):
     to where the CUSUM has counted; its exposure is charge-point seconds. `let_go`: connections that we closed, up to
     `let_go_clock`. `most`, `calm`: of the open storm: its worst bucket (0: none is open), buckets below the limit."""
 
-    known: Known = msgspec.field(default_factory=Known)
+    known: Distinct = msgspec.field(default_factory=Distinct)
     usual: PoissonCusum = msgspec.field(default_factory=_usual)
     names: dict[str, bool] = msgspec.field(default_factory=dict)
     evidence: list[tuple[str, int]] = msgspec.field(default_factory=list)

@@ -15,9 +15,9 @@ Says:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from analyzers.base import (
     NOTHING,
@@ -31,7 +31,7 @@ from analyzers.base import (
     Severity,
     State,
 )
-from proxy.ocpp.facts import ConnectionClosed, ConnectionOpened, Fact, HandshakeFailed, SightLost
+from proxy.ocpp.facts import ConnectionOpened, Fact, HandshakeFailed
 
 MAX_REASON: Final = 64
 """Characters of a reason that are said."""
@@ -64,9 +64,8 @@ _WHAT: Final = {
 
 
 class RefusedConnectionState(State):
-    """`connection_id`: the one that is open, "" none known."""
+    """`refusals`: since the last success."""
 
-    connection_id: str = ""
     refusals: int = 0
     told: bool = False
 
@@ -76,7 +75,7 @@ class RefusedConnection(Analyzer[RefusedConnectionState]):
     """`refusals`: in a row, from which it is said."""
 
     name: ClassVar[str] = "refused_connection"
-    wants: ClassVar[tuple[type[Fact], ...]] = (HandshakeFailed, ConnectionOpened, ConnectionClosed, SightLost)
+    wants: ClassVar[tuple[type[Fact], ...]] = (HandshakeFailed, ConnectionOpened)
     rules: ClassVar[tuple[Rule, ...]] = (REFUSED,)
 
     refusals: int = 1
@@ -86,22 +85,15 @@ class RefusedConnection(Analyzer[RefusedConnectionState]):
         return RefusedConnectionState()
 
     def step(self, state: RefusedConnectionState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
-        return _HANDLERS[type(fact)](self, state, fact)
+        return self._failed(state, fact, charge_point) if type(fact) is HandshakeFailed else _let_in(state)
 
     def wake(self, state: RefusedConnectionState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         """It tries no more."""
         return _let_in(state)
 
-    def _opened(self, state: RefusedConnectionState, fact: ConnectionOpened) -> Sequence[Change]:
-        state.connection_id = fact.connection_id
-        return _let_in(state)
-
-    def _gone(self, state: RefusedConnectionState, fact: ConnectionClosed | SightLost) -> Sequence[Change]:
-        if fact.connection_id == state.connection_id:
-            state.connection_id = ""
-        return NOTHING
-
-    def _failed(self, state: RefusedConnectionState, fact: HandshakeFailed) -> Sequence[Change]:
+    def _failed(
+        self, state: RefusedConnectionState, fact: HandshakeFailed, charge_point: ChargePoint
+    ) -> Sequence[Change]:
         if not fact.charge_point:
             return NOTHING
         if fact.refused_by == _GAVE_UP or fact.reason == _DRAINING:
@@ -113,18 +105,8 @@ class RefusedConnection(Analyzer[RefusedConnectionState]):
         times = max(1, fact.count) if state.told else state.refusals
         state.told = True
         state.wake_at = fact.clock + self.forget_seconds * SECOND
-        severity = Severity.INFO if state.connection_id else REFUSED.severity
+        severity = Severity.INFO if charge_point.connection_id else REFUSED.severity
         return (_refused(fact, times, severity),)
-
-
-_HANDLERS: Final[
-    Mapping[type[Fact], Callable[[RefusedConnection, RefusedConnectionState, Any], Sequence[Change]]]
-] = {
-    HandshakeFailed: RefusedConnection._failed,
-    ConnectionOpened: RefusedConnection._opened,
-    ConnectionClosed: RefusedConnection._gone,
-    SightLost: RefusedConnection._gone,
-}
 
 
 def _refused(fact: HandshakeFailed, times: int, severity: Severity) -> Raised:

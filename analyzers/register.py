@@ -50,7 +50,7 @@ from proxy.ocpp.facts import (
     TransactionEnded,
     TransactionStarted,
 )
-from proxy.ocpp.meter import ContextClass, Family, Kind, Role, Sample
+from proxy.ocpp.meter import MAIN_ENERGY, OTHER_ENERGY, ContextClass, Family, Kind, Role, Sample
 from proxy.ocpp.registers import Habit, Head, Reading, Registers, Went
 
 MAX_SUSPECTS: Final = 32
@@ -78,6 +78,7 @@ PLACEHOLDER: Final = Rule(
 _ENERGY: Final = Role.ENERGY
 _RUNNING: Final = ContextClass.RUNNING
 _WATT_HOURS: Final = Family.ENERGY
+_REGISTERS: Final = MAIN_ENERGY | OTHER_ENERGY
 _SAYS_NOTHING: Final = frozenset({Went.REPEATED, Went.LATE, Went.NOT_A_NUMBER})
 _FELL: Final = frozenset({Went.WENT_BACK, Went.RESET})
 _FULL: Final = (2.0**31, 2.0**32, *[10.0**digits for digits in range(6, 13)])
@@ -123,8 +124,16 @@ class Register(Analyzer[RegisterState]):
         return RegisterState()
 
     def step(self, state: RegisterState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+        """Hot: nearly always one register, which goes on."""
         if type(fact) is MeterSampled:
-            return self._sampled(state, fact, charge_point)
+            energy, others, place = fact.energy, fact.others & _REGISTERS, fact.place
+            if energy is None and not others:
+                return NOTHING
+            if place.connector_id is None and place.evse_id is None:
+                place = charge_point.place_of(place, fact.transaction_id)
+            if energy is not None and not others and state.registers.goes_on(place, energy, fact.told):
+                return NOTHING
+            return self._sampled(state, fact, place, charge_point)
         if isinstance(fact, TransactionStarted):
             state.registers.began(fact.place)
             return NOTHING
@@ -133,30 +142,24 @@ class Register(Analyzer[RegisterState]):
         if isinstance(fact, SightLost) or (
             isinstance(fact, BytesLost) and fact.direction is Direction.FROM_CHARGE_POINT
         ):
-            state.registers.followed.clear()
+            state.registers.followed = ()
         return NOTHING
 
     def _sampled(
-        self, state: RegisterState, fact: MeterSampled, charge_point: ChargePoint
+        self, state: RegisterState, fact: MeterSampled, place: Place, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        """Hot: once per element. One finding at most: phases that fall together are one trouble."""
+        """One finding at most: phases that fall together are one trouble."""
         changes: Sequence[Change] = NOTHING
-        place, is_placed = fact.place, False
+        others = fact.others & _REGISTERS  # else it is known that the only one does not go on
+        if place.connector_id is None and place.evse_id is None:
+            return NOTHING  # whose meter it is, nobody said
         for sample in fact.samples:
             kind = sample.kind
-            if (
-                kind.role is not _ENERGY
-                or kind.context_class is not _RUNNING
-                or kind.family is not _WATT_HOURS
-            ):
+            is_followed = kind.role is _ENERGY and kind.context_class is _RUNNING
+            if not is_followed or kind.family is not _WATT_HOURS:
                 continue
-            if not is_placed and place.connector_id is None and place.evse_id is None:
-                place = charge_point.place_of(place, fact.transaction_id)
-                if place.connector_id is None and place.evse_id is None:
-                    return NOTHING  # whose meter it is, nobody said
-            is_placed = True
-            if state.registers.goes_on(place, sample, fact.told):
-                continue  # nearly always
+            if others and state.registers.goes_on(place, sample, fact.told):
+                continue
             reading = state.registers.reading(place, sample, fact.told, fact.at)
             if reading.went not in _SAYS_NOTHING and not changes:
                 changes = self._unusual(state, fact, place, sample, reading, charge_point)

@@ -96,7 +96,7 @@ class Run(msgspec.Struct, array_like=True, gc=False):
 class SequenceState(State):
     """`runs`: oldest first."""
 
-    runs: list[Run] | None = None
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Sequence(Analyzer[SequenceState]):
             seq_no = fact.seq_no
             if seq_no is None:
                 return NOTHING
-            for run in state.runs or ():
+            for run in state.runs:
                 if run.transaction_id == fact.transaction_id:
                     if seq_no == run.highest + 1 and not run.ended:
                         _advance(run, fact, seq_no)
@@ -140,9 +140,11 @@ class Sequence(Analyzer[SequenceState]):
         if fact.seq_no is None or not fact.transaction_id:
             return NOTHING
         place = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
-        run = Run(fact.transaction_id, place, fact.seq_no, fact.seq_no, 0, 0, "", 0)
+        known = charge_point.transactions.get(fact.transaction_id)
+        name = fact.transaction_id if known is None else known.transaction_id  # one string for all
+        run = Run(name, place, fact.seq_no, fact.seq_no, 0, 0, "", 0)
         _advance(run, fact, fact.seq_no)
-        state.runs = [*(state.runs or ()), run][-MAX_RUNS:]
+        state.runs = (*state.runs, run)[-MAX_RUNS:]
         return NOTHING
 
     def _event(self, state: SequenceState, fact: Event, charge_point: ChargePoint) -> abc.Sequence[Change]:
@@ -225,9 +227,9 @@ class Sequence(Analyzer[SequenceState]):
         """Events may have been among them, and may have filled the holes."""
         if type(fact) is BytesLost and fact.direction is not _CHARGE_POINT:
             return NOTHING
-        changes = [_cleared(run) for run in state.runs or () if run.said]
-        state.runs = [run for run in state.runs or () if not run.ended] or None
-        for run in state.runs or ():
+        changes = [_cleared(run) for run in state.runs if run.said]
+        state.runs = tuple(run for run in state.runs if not run.ended)
+        for run in state.runs:
             run.unsure, run.missing, run.lost, run.due, run.live, run.said = 1, (), 0, _NEVER, 0, 0
             run.first = run.highest
         _plan(state)
@@ -237,14 +239,14 @@ class Sequence(Analyzer[SequenceState]):
         self, state: SequenceState, fact: CaptureEnded, charge_point: ChargePoint
     ) -> abc.Sequence[Change]:
         """What is missing may come: nothing is said any more."""
-        state.runs = state.wake_at = None
+        state.runs, state.wake_at = (), None
         return NOTHING
 
     # waiting
 
     def wake(self, state: SequenceState, now: int, charge_point: ChargePoint) -> abc.Sequence[Change]:
         changes: list[Change] = []
-        for run in list(state.runs or ()):
+        for run in state.runs:
             if run.due == _NEVER or run.due > now:
                 continue
             run.due = _NEVER
@@ -318,15 +320,15 @@ def _advance(run: Run, fact: Event, seq_no: int) -> None:
 
 
 def _run_of(state: SequenceState, transaction_id: str) -> Run | None:
-    for run in state.runs or ():
+    for run in state.runs:
         if run.transaction_id == transaction_id:
             return run
     return None
 
 
 def _drop(state: SequenceState, run: Run) -> None:
-    state.runs = [other for other in state.runs or () if other is not run] or None
+    state.runs = tuple(other for other in state.runs if other is not run)
 
 
 def _plan(state: SequenceState) -> None:
-    state.wake_at = min((run.due for run in state.runs or () if run.due != _NEVER), default=None)
+    state.wake_at = min((run.due for run in state.runs if run.due != _NEVER), default=None)

@@ -25,8 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-import msgspec
-
 from analyzers.base import (
     NOTHING,
     SECOND,
@@ -97,6 +95,9 @@ class Heard(enum.IntEnum):
     NOTHING = 3
 
 
+_MESSAGES: Final = Heard.MESSAGES
+
+
 class SilenceState(State):
     """Moments in ns of `clock`, -1: not yet; `interval` and `retry` in seconds, 0: not known.
 
@@ -104,7 +105,7 @@ class SilenceState(State):
     last boot was not accepted. `pings_until`: until then the pings heard count. `told`: severity of the open silence.
     """
 
-    connections: list[str] = msgspec.field(default_factory=list)
+    connections: tuple[str, ...] = ()
     heard: Heard = Heard.MESSAGES
     since: int = -1
     pings_until: int = -1
@@ -148,6 +149,9 @@ class Silence(Analyzer[SilenceState]):
         return SilenceState()
 
     def step(self, state: SilenceState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+        if type(fact) is HeartbeatSeen and state.wake_at is not None and not state.heartbeat_missing:
+            state.heartbeat_since = fact.clock
+            return NOTHING  # nearly always; the wake may come too early
         if state.since < 0:
             state.since = state.heartbeat_since = fact.clock
         if type(fact) is CaptureEnded:
@@ -165,8 +169,7 @@ class Silence(Analyzer[SilenceState]):
         return self._spoke(state, fact)
 
     def _closed(self, state: SilenceState, fact: ConnectionClosed | SightLost) -> Sequence[Change]:
-        if fact.connection_id in state.connections:
-            state.connections.remove(fact.connection_id)
+        state.connections = tuple(name for name in state.connections if name != fact.connection_id)
         return NOTHING if state.connections else [*self._speaking(state, fact.clock), *self._beating(state)]
 
     def _life(self, state: SilenceState, fact: LifeSeen) -> Sequence[Change]:
@@ -198,10 +201,10 @@ class Silence(Analyzer[SilenceState]):
 
     def _capture_ended(self, state: SilenceState, fact: CaptureEnded, life: Life) -> Sequence[Change]:
         """Longer than its interval is not too long yet, but open. What was said stays said; nobody listens on."""
-        state.connections = [name for name in state.connections if name != fact.connection_id]
+        state.connections = tuple(name for name in state.connections if name != fact.connection_id)
         state.since = max(state.since, life.message_clock)
         silent, limit = fact.clock - state.since, state.expected * SECOND
-        if state.connections or not limit or silent <= limit or state.heard is not Heard.MESSAGES:
+        if state.connections or not limit or silent <= limit or state.heard is not _MESSAGES:
             return NOTHING
         evidence = ((life.message_connection, life.message_frame),) if life.message_clock >= 0 else ()
         return [Raised(UNFINISHED, seconds(silent), seconds(limit), key=_END_KEY, evidence=evidence)]
@@ -214,11 +217,12 @@ class Silence(Analyzer[SilenceState]):
 
     def _speaking(self, state: SilenceState, now: int, since: int | None = None) -> list[Change]:
         """Clear what was said about silence."""
-        heard, observed = state.heard, seconds(now - state.since)
-        state.heard, state.told = Heard.MESSAGES, 0
+        heard, before = state.heard, state.since
         state.since = now if since is None else since
-        rule = _SAID.get(heard)
-        return [] if rule is None else [Cleared(rule, observed)]
+        if heard is _MESSAGES:
+            return []  # nearly always
+        state.heard, state.told = _MESSAGES, 0
+        return [Cleared(_SAID[heard], seconds(now - before))]
 
     def _beating(self, state: SilenceState) -> list[Change]:
         missing, state.heartbeat_missing = state.heartbeat_missing, False
@@ -247,7 +251,7 @@ class Silence(Analyzer[SilenceState]):
         return self._hear_nothing(state, now, life)
 
     def _hear_pings(self, state: SilenceState, now: int, life: Life) -> list[Change]:
-        if state.heard is not Heard.MESSAGES:
+        if state.heard is not _MESSAGES:
             return []
         state.heard = Heard.PINGS
         return [self._only_pings(state, now, _last_frames(state, life))]
@@ -320,7 +324,7 @@ class Silence(Analyzer[SilenceState]):
         With no connection left: at once, to ask for whatever sign of life comes next.
         """
         moments = [] if state.heartbeat_missing else [state.heartbeat_since + self._heartbeat_limit(state)]
-        if state.heard is Heard.MESSAGES:
+        if state.heard is _MESSAGES:
             moments.append(state.since + self._limit(state, self.warning_intervals))
         elif state.heard is Heard.PINGS:
             moments.append(state.pings_until)
@@ -344,7 +348,7 @@ _SAID: Final[Mapping[Heard, Rule]] = {Heard.PINGS: PING_ONLY, Heard.NOTHING: SIL
 
 def _remember(state: SilenceState, connection_id: str) -> None:
     if connection_id not in state.connections:
-        state.connections = [*state.connections, connection_id][-MAX_CONNECTIONS:]
+        state.connections = (*state.connections, connection_id)[-MAX_CONNECTIONS:]
 
 
 def _last_frames(state: SilenceState, life: Life) -> Evidence:

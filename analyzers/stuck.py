@@ -81,7 +81,10 @@ class Down(msgspec.Struct, gc=False):
 
 
 class StuckState(State):
-    """`connection`: the newest one; `paused`: when it closed, -1 it is open. `downs`, `planned`: None for none."""
+    """`connection`: the newest one since something is down; `paused`: when it closed, -1 it is open.
+
+    `downs`, `planned`: None for none.
+    """
 
     downs: list[Down] | None = None
     planned: list[Place] | None = None
@@ -109,7 +112,7 @@ class Stuck(Analyzer[StuckState]):
         return StuckState()
 
     def step(self, state: StuckState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
-        if state.downs is None and isinstance(fact, StatusChanged) and fact.availability not in _DOWN:
+        if state.downs is None and not _may_begin(fact):
             return NOTHING  # nearly always
         changes = _HANDLERS[type(fact)](self, state, fact)
         self._plan(state)
@@ -244,6 +247,13 @@ _HANDLERS: Final[Mapping[type[Fact], Callable[[Stuck, StuckState, Any], Sequence
     BytesLost: Stuck._unseen,
     SightLost: Stuck._unseen,
 }
+
+
+def _may_begin(fact: Fact) -> bool:
+    """While nothing is down, only these matter."""
+    if type(fact) is StatusChanged:
+        return fact.availability in _DOWN
+    return type(fact) is AvailabilityRequested
 
 
 def _resume(state: StuckState, connection_id: str, now: int) -> None:

@@ -106,7 +106,7 @@ class TransactionState(State):
     `free_at`: since when (`clock`, `at`, ns) every transaction must have been seen to start; -1: not so. `booted`: 1.
     """
 
-    watches: list[Watch] | None = None
+    watches: tuple[Watch, ...] = ()
     listening: int = 0
     ended: bytes = b""
     booted: int = 0
@@ -158,8 +158,8 @@ class Transaction(Analyzer[TransactionState]):
         if started is None:
             return NOTHING
         if _watch_of(state, fact.transaction_id) is None:
-            watch = Watch(fact.transaction_id, fact.clock + self.long_seconds * SECOND)
-            state.watches = [*(state.watches or ()), watch][-MAX_OPEN_TRANSACTIONS:]
+            watch = Watch(started.transaction_id, fact.clock + self.long_seconds * SECOND)
+            state.watches = (*state.watches, watch)[-MAX_OPEN_TRANSACTIONS:]
             self._plan(state)
         others = _others(point, started) if len(point.transactions) > 1 else []
         return [change for other in others for change in self._second(state, fact, other, started)]
@@ -219,14 +219,14 @@ class Transaction(Analyzer[TransactionState]):
         if watch is not None:
             changes = self._overlaps(watch, fact, ended, point) if watch.by else []
             changes += _over(watch, ended)
-            state.watches = [other for other in state.watches or () if other is not watch] or None
+            state.watches = tuple(other for other in state.watches if other is not watch)
             self._plan(state)
         state.ended = (state.ended + _digest(name))[-MAX_ENDED * _DIGEST :]
         return changes
 
     def _booted(self, state: TransactionState, fact: Booted, point: ChargePoint) -> Changes:
         state.booted = 1
-        for watch in state.watches or ():
+        for watch in state.watches:
             if watch.said <= Severity.INFO and watch.why != _QUEUED:
                 watch.why, watch.idle = _BOOT, 0
                 watch.due = fact.clock + self.queue_seconds * SECOND
@@ -236,10 +236,10 @@ class Transaction(Analyzer[TransactionState]):
     def _lost(self, state: TransactionState, fact: BytesLost | SightLost, point: ChargePoint) -> Changes:
         """What is open may have ended, and another begun. What was said ends with it."""
         changes: list[Change] = []
-        for watch in state.watches or ():
+        for watch in state.watches:
             transaction = point.transactions.get(watch.transaction_id)
             changes += [] if transaction is None else _over(watch, transaction)
-        state.watches, state.listening = None, 0
+        state.watches, state.listening = (), 0
         state.free_since, state.known, state.idle, state.booted = -1, 0, 0, 0
         return changes
 
@@ -250,7 +250,7 @@ class Transaction(Analyzer[TransactionState]):
             watch = _watch_of(state, name) or Watch(name, _NEVER)
             text = f"runs for {seconds(fact.clock - transaction.clock)}, open at the end of the capture"
             changes += [_raised(transaction, Severity.INFO, text)] if watch.said <= Severity.INFO else []
-        state.watches, state.wake_at = None, None
+        state.watches, state.wake_at = (), None
         return changes
 
     # TX-02: what must have been seen to start
@@ -279,7 +279,7 @@ class Transaction(Analyzer[TransactionState]):
         state.known |= bit
         state.idle = state.idle | bit if idle else state.idle & ~bit
         if idle and state.listening:
-            for watch in state.watches or ():
+            for watch in state.watches:
                 transaction = point.transactions.get(watch.transaction_id)
                 if transaction is not None and connector_of(transaction.place) == connector:
                     watch.idle = 1  # what a boot left open there does not run
@@ -288,13 +288,17 @@ class Transaction(Analyzer[TransactionState]):
         return NOTHING
 
     def _plan(self, state: TransactionState) -> None:
-        watches = state.watches or ()
-        state.wake_at = min((watch.due for watch in watches if watch.due != _NEVER), default=None)
-        state.listening = int(any(watch.why != _DAY or watch.by for watch in watches))
+        earliest, state.listening = None, 0
+        for watch in state.watches:
+            if watch.due != _NEVER and (earliest is None or watch.due < earliest):
+                earliest = watch.due
+            if watch.why != _DAY or watch.by:
+                state.listening = 1
+        state.wake_at = earliest
 
     def wake(self, state: TransactionState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         changes: list[Change] = []
-        for watch in state.watches or ():
+        for watch in state.watches:
             transaction = charge_point.transactions.get(watch.transaction_id)
             if watch.due != _NEVER and watch.due <= now:
                 watch.due = _NEVER
@@ -363,7 +367,7 @@ def _over(watch: Watch, transaction: Running) -> list[Change]:
 
 
 def _watch_of(state: TransactionState, transaction_id: str) -> Watch | None:
-    for watch in state.watches or ():
+    for watch in state.watches:
         if watch.transaction_id == transaction_id:
             return watch
     return None

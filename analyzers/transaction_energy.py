@@ -48,7 +48,6 @@ from proxy.ocpp.facts import (
     TransactionEnded,
     TransactionStarted,
 )
-from proxy.ocpp.meter import ContextClass, Family, Kind, Role, Sample
 from proxy.ocpp.registers import Habit, habit_of, learnt, step_of
 
 MAX_METERS: Final = 64
@@ -73,10 +72,6 @@ MISSING: Final = Rule(
     "OCPP 1.6 errata 3.9; 2.x J02.FR.17",
     "{charge_point}: the transaction on {what} starts {observed} the last one's stop (limit {limit}).",
 )
-# looking a member up on its enum costs more than the comparison
-_ENERGY: Final = Role.ENERGY
-_RUNNING: Final = ContextClass.RUNNING
-_WATT_HOURS: Final = Family.ENERGY
 _AHEAD: Final = 60 * SECOND
 """ns by which a device's clock may be ahead of ours before its times count as not come yet."""
 _OTHER_SCALE: Final = 100.0
@@ -87,7 +82,8 @@ class Meter(msgspec.Struct, array_like=True, gc=False):
     """What was told last at one place. A transaction runs: its last sample, as the least that it may stand for.
     None runs (`transaction_id` ""): the stop of the last one. `wh` None: not known, or not to be believed.
 
-    `moment`: the device's time of it, ns. `votes`: see registers.learnt. `low`: a sample below the start, its frame.
+    `moment`: the device's time of it, ns. `votes`: see registers.learnt. `start`: of the transaction that runs;
+    `low`: a sample below it, and its frame.
     """
 
     connector_id: int | None
@@ -98,10 +94,11 @@ class Meter(msgspec.Struct, array_like=True, gc=False):
     frame_no: int = 0
     votes: int = 0
     low: tuple[float, str, int] | None = None
+    start: float | None = None
 
 
 class TransactionEnergyState(State):
-    meters: list[Meter] = msgspec.field(default_factory=list)
+    meters: tuple[Meter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,42 +133,35 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
         self, state: TransactionEnergyState, fact: MeterSampled, charge_point: ChargePoint
     ) -> Sequence[Change]:
         """Hot: once per element. Of several registers in one element the first counts."""
-        transaction_id = fact.transaction_id
-        if not transaction_id:
+        energy, transaction_id = fact.energy, fact.transaction_id
+        if energy is None or not transaction_id:
             return NOTHING
         for meter in state.meters:
             if meter.transaction_id == transaction_id:
                 break
         else:
             return NOTHING  # its start was not seen
-        for sample in fact.samples:
-            kind = sample.kind
-            if kind.role is _ENERGY and kind.context_class is _RUNNING and not kind.phase and _is_told(kind):
-                if sample.value:  # 0 may stand for no value (MT-03)
-                    self._take(meter, fact, sample, sample.value, charge_point)
-                break
-        return NOTHING
-
-    def _take(
-        self, meter: Meter, fact: MeterSampled, sample: Sample, value: float, charge_point: ChargePoint
-    ) -> None:
-        transaction = charge_point.transactions.get(fact.transaction_id)
-        start = None if transaction is None else transaction.meter_start_wh
-        if start is not None and transaction is not None and value < start - self.mismatch_wh:
-            self._below_start(meter, fact, value + step_of(sample), start, transaction)
-        moment, known = fact.told.ns, meter.moment
+        value, start, moment, known = energy.value, meter.start, fact.told.ns, meter.moment
+        if not value:
+            return NOTHING  # 0 may stand for no value (MT-03)
+        if start is not None and value < start - self.mismatch_wh:
+            self._below_start(meter, fact, value + step_of(energy), start, charge_point)
         if known is None or moment is None or moment >= known or not _is_late(meter, moment, fact.at):
-            meter.wh = value if sample.kind.plain else value - step_of(sample)
+            meter.wh = value if energy.kind.plain else value - step_of(energy)
             meter.moment = moment
             meter.connection_id, meter.frame_no = fact.connection_id, fact.frame_no
+        return NOTHING
 
     def _below_start(
-        self, meter: Meter, fact: MeterSampled, most: float, start: float, transaction: OpenTransaction
+        self, meter: Meter, fact: MeterSampled, most: float, start: float, charge_point: ChargePoint
     ) -> None:
         """Remember the first that is; less than half is another register, or another unit (quirks 67, 70)."""
+        transaction = charge_point.transactions.get(fact.transaction_id)
+        if transaction is None or meter.low is not None:
+            return
         told, began = fact.told.ns, transaction.told_ns
         is_of_before = told is not None and began is not None and told < began
-        if meter.low is None and not is_of_before and start / 2 < most < start - self.mismatch_wh:
+        if not is_of_before and start / 2 < most < start - self.mismatch_wh:
             meter.low = most, fact.connection_id, fact.frame_no
 
     # the start
@@ -187,6 +177,7 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
             return NOTHING  # one of before the last: what is known is newer
         changes = self._since_stop(state, meter, fact, charge_point)
         meter.transaction_id = fact.transaction_id
+        meter.start = fact.meter_start_wh
         meter.wh = meter.moment = meter.low = None
         return changes
 
@@ -240,7 +231,7 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
         if not is_mine and _is_late(meter, fact.told.ns, fact.at):
             return NOTHING
         changes, stop = self._judge(meter, fact, transaction)
-        meter.transaction_id, meter.low = "", None
+        meter.transaction_id, meter.low, meter.start = "", None, None
         meter.wh, meter.moment = stop or None, fact.told.ns
         meter.connection_id, meter.frame_no = fact.connection_id, fact.frame_no
         return changes
@@ -309,18 +300,12 @@ _HANDLERS: Final[
 }
 
 
-def _is_told(kind: Kind) -> bool:
-    return kind.family is _WATT_HOURS and kind.location == "Outlet"
-
-
 def _meter_at(state: TransactionEnergyState, connector_id: int) -> Meter:
     for meter in state.meters:
         if meter.connector_id == connector_id:
             return meter
-    if len(state.meters) >= MAX_METERS:
-        del state.meters[0]
     meter = Meter(connector_id)
-    state.meters.append(meter)
+    state.meters = (*state.meters[-MAX_METERS + 1 :], meter)
     return meter
 
 

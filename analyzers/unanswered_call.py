@@ -30,8 +30,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-import msgspec
-
 from analyzers.base import (
     NOTHING,
     SECOND,
@@ -121,29 +119,15 @@ _SENT: Final = {
 _NO_ID: Final = frozenset({"", "-1"})  # where the answered id could not be read (2.x Part 4 §4.2.3)
 
 
-class Pending(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A CALL that waits; `clock` is when it was sent."""
-
-    connection_id: str
-    direction: Direction
-    message_id: str
-    action: str
-    clock: int
-    frame_no: int
-
-    @property
-    def key(self) -> str:
-        return _key(self.direction, self.action)
-
-
 class UnansweredCallState(State):
-    """`waiting` in the order of sending; `unanswered` and `late`: keys with an open finding, oldest first.
+    """`waiting` in the order of sending, whole as they were: made anew, each would cost as much as all else here.
+    `unanswered` and `late`: keys with an open finding, oldest first.
 
     `concurrent`: (connection, direction) with an open one. `connection`: the newest, whose CALLs are all known since
     `whole_since` (ns of `clock`). None: none so far, which is how nearly all charge points stay.
     """
 
-    waiting: list[Pending] = msgspec.field(default_factory=list)
+    waiting: tuple[CallSent, ...] = ()
     unanswered: list[str] | None = None
     late: list[str] | None = None
     concurrent: list[tuple[str, Direction]] | None = None
@@ -181,30 +165,21 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
         return UnansweredCallState()
 
     def step(self, state: UnansweredCallState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
-        """Hot: every CALL and every answer comes here, and nearly always nothing else waits."""
+        """Hot: every CALL and every answer comes here, and nearly always nothing else waits.
+
+        An answer leaves the moment to wake as it is: one wake per limit costs less than one moved per CALL.
+        """
         if type(fact) is CallSent:
-            return self._sent(state, fact, charge_point)
+            changes = self._beside(state, fact, charge_point) if state.waiting else NOTHING
+            state.waiting = (*state.waiting, fact) if state.waiting else (fact,)
+            if state.wake_at is None:
+                state.wake_at = fact.clock + self._soonest
+            return changes
         if type(fact) is CallAnswered:
             return self._answered(state, fact)
         return _HANDLERS[type(fact)](self, state, fact)
 
     # what happened
-
-    def _sent(
-        self, state: UnansweredCallState, fact: CallSent, charge_point: ChargePoint
-    ) -> Sequence[Change]:
-        """Alone, its moment replaces the one of a call that was answered meanwhile: the runner then dates it anew."""
-        waiting, direction, clock = state.waiting, fact.direction, fact.clock
-        alone = not waiting
-        changes = NOTHING if alone else self._beside(state, fact, charge_point)
-        waiting.append(
-            Pending(fact.connection_id, direction, fact.message_id, fact.action, clock, fact.frame_no)
-        )
-        limit = self.csms_call_seconds if direction is _CSMS else self.charge_point_call_seconds
-        due = clock + limit * SECOND
-        if alone or state.wake_at is None or due < state.wake_at:
-            state.wake_at = due
-        return changes
 
     def _beside(
         self, state: UnansweredCallState, fact: CallSent, charge_point: ChargePoint
@@ -212,7 +187,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
         """Others wait. One with the same id is tried again; one of the same sender should have been awaited."""
         _take(state, fact)
         if len(state.waiting) >= MAX_WAITING:
-            del state.waiting[0]
+            state.waiting = state.waiting[1:]
         since = fact.clock - self.patience_seconds * SECOND
         for pending in state.waiting:
             if (
@@ -224,7 +199,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
         return NOTHING
 
     def _concurrent(
-        self, state: UnansweredCallState, fact: CallSent, earlier: Pending, charge_point: ChargePoint
+        self, state: UnansweredCallState, fact: CallSent, earlier: CallSent, charge_point: ChargePoint
     ) -> Sequence[Change]:
         place = (fact.connection_id, fact.direction)
         told = state.concurrent or []
@@ -304,36 +279,51 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
     def wake(self, state: UnansweredCallState, now: int, charge_point: ChargePoint) -> Sequence[Change]:
         overdue = [pending for pending in state.waiting if self._due(pending) <= now]
         if overdue:
-            state.waiting = [pending for pending in state.waiting if self._due(pending) > now]
+            state.waiting = tuple(pending for pending in state.waiting if self._due(pending) > now)
         state.wake_at = min(map(self._due, state.waiting), default=None)
         changes: list[Change] = []
         for pending in overdue:
             rule = _RULES[pending.direction]
-            state.unanswered, noted = _note(state.unanswered, pending.key, rule)
+            state.unanswered, noted = _note(state.unanswered, _key_of(pending), rule)
             changes += [*noted, self._overdue(pending, now)]
         return changes
 
-    def _due(self, pending: Pending) -> int:
+    def _due(self, pending: CallSent) -> int:
         return pending.clock + self._limit(pending.direction)
 
     def _limit(self, direction: Direction) -> int:
         return (self.csms_call_seconds if direction is _CSMS else self.charge_point_call_seconds) * SECOND
 
+    @property
+    def _soonest(self) -> int:
+        """ns after which the first of the CALLs that wait, of whichever direction, can be overdue."""
+        return min(self.csms_call_seconds, self.charge_point_call_seconds) * SECOND
+
     # what is said
 
-    def _overdue(self, pending: Pending, now: int) -> Raised:
+    def _overdue(self, pending: CallSent, now: int) -> Raised:
         observed, limit = seconds(now - pending.clock), seconds(self._limit(pending.direction))
         what = _NOT_ANSWERED[pending.direction].format(pending.action)
         rule, evidence = _RULES[pending.direction], ((pending.connection_id, pending.frame_no),)
-        return Raised(rule, f"no answer for {observed}", limit, what, pending.key, evidence=evidence)
+        return Raised(
+            rule,
+            f"no answer for {observed}",
+            limit,
+            what,
+            _key_of(pending),
+            evidence=evidence,
+        )
 
-    def _unfinished(self, pending: Pending, now: int) -> Raised:
+    def _unfinished(self, pending: CallSent, now: int) -> Raised:
         observed, limit = seconds(now - pending.clock), seconds(self._limit(pending.direction))
-        what, key = _CALL_OF[pending.direction].format(pending.action), f"{pending.key} at the end"
+        what, key = (
+            _CALL_OF[pending.direction].format(pending.action),
+            f"{_key_of(pending)} at the end",
+        )
         evidence = ((pending.connection_id, pending.frame_no),)
         return Raised(UNFINISHED, observed, limit, what, key, evidence=evidence)
 
-    def _late(self, fact: CallAnswered, key: str, pending: Pending | None) -> Raised:
+    def _late(self, fact: CallAnswered, key: str, pending: CallSent | None) -> Raised:
         call = () if pending is None else ((pending.connection_id, pending.frame_no),)
         evidence = (*call, (fact.connection_id, fact.frame_no))
         observed, limit = seconds(fact.latency_ns), seconds(self.late_seconds * SECOND)
@@ -357,27 +347,31 @@ def _key(direction: Direction, action: str) -> str:
     return f"{direction.label} {action}"
 
 
+def _key_of(call: CallSent) -> str:
+    return _key(call.direction, call.action)
+
+
 def _rule_of(key: str) -> Rule:
     """Which of the two of PR-01 a key of `_key` is about: only one of them counts in a group."""
     return UNANSWERED if key.startswith(_CSMS.label) else CSMS_SILENT
 
 
-def _take(state: UnansweredCallState, fact: CallSent | CallAnswered | CallUnanswered) -> Pending | None:
+def _take(state: UnansweredCallState, fact: CallSent | CallAnswered | CallUnanswered) -> CallSent | None:
     """The call with this fact's id waits no longer."""
-    message_id, waiting = fact.message_id, state.waiting
-    for pending in waiting:
+    for pending in state.waiting:
         if (
-            pending.message_id == message_id
+            pending.message_id == fact.message_id
             and pending.direction is fact.direction
             and pending.connection_id == fact.connection_id
         ):
-            waiting.remove(pending)
+            others = len(state.waiting) > 1
+            state.waiting = tuple(one for one in state.waiting if one is not pending) if others else ()
             return pending
     return None
 
 
 def _forget(state: UnansweredCallState, connection_id: str) -> None:
-    state.waiting = [pending for pending in state.waiting if pending.connection_id != connection_id]
+    state.waiting = tuple(pending for pending in state.waiting if pending.connection_id != connection_id)
 
 
 def _clear(keys: list[str] | None, key: str, rule: Rule) -> list[Change]:

@@ -36,7 +36,7 @@ from analyzers.base import (
     number,
 )
 from proxy.ocpp.facts import Fact, MeterSampled
-from proxy.ocpp.meter import ContextClass, Family, Kind, Role
+from proxy.ocpp.meter import INLET_VOLTAGE, VOLTAGE, ContextClass, Family, Kind, Role
 
 MAX_WINDOWS: Final = 24
 """Phases out of their band per charge point; the one that left it first is forgotten for a 25th."""
@@ -55,7 +55,7 @@ OUT_OF_BAND: Final = Rule(
     "{charge_point}: the mean voltage of {what} was {observed} (limit {limit}).",
 )
 _VOLTAGE: Final = Role.VOLTAGE
-_SOC: Final = Role.STATE_OF_CHARGE
+_ANY: Final = VOLTAGE | INLET_VOLTAGE
 _BEGIN: Final = ContextClass.BEGIN
 _VOLTS: Final = Family.VOLTAGE
 
@@ -127,29 +127,27 @@ class Voltage(Analyzer[VoltageState]):
         return VoltageState()
 
     def step(self, state: VoltageState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
-        """Hot: nearly always all readings are in their band, and no window is open."""
+        """Hot: nearly always all readings are in their band, and no window is open. A car's are not looked at."""
+        if type(fact) is not MeterSampled or not fact.others & (
+            _ANY if fact.charge is None else INLET_VOLTAGE
+        ):
+            return NOTHING
         levels = state.levels
-        odd = state.windows is not None
-        direct = inlet = False
-        for sample in fact.samples:  # type: ignore[attr-defined]  # it wants nothing else
-            kind = sample.kind
-            role = kind.role
-            if role is _VOLTAGE:
-                level = None if levels is None else levels[_LEVELS.get(kind.phase, _PLAIN)]
-                value = sample.value
-                if level is None or value is None or not level.low <= value <= level.high:
-                    odd = True
-                    inlet = inlet or kind.location == "Inlet"
-            elif role is _SOC:
-                direct = True
-        return self._look(state, fact, charge_point) if odd and (inlet or not direct) else NOTHING
+        if levels is None or state.windows is not None:
+            return self._look(state, fact, charge_point)
+        for sample in fact.samples:
+            if sample.kind.role is _VOLTAGE:
+                level, value = levels[_LEVELS.get(sample.kind.phase, _PLAIN)], sample.value
+                if value is None or not level.low <= value <= level.high:
+                    return self._look(state, fact, charge_point)
+        return NOTHING
 
-    def _look(self, state: VoltageState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+    def _look(self, state: VoltageState, fact: MeterSampled, charge_point: ChargePoint) -> Sequence[Change]:
         """Something is out of its band, or still to be learnt."""
-        if not isinstance(fact, MeterSampled) or fact.told.ns is None:
+        if fact.told.ns is None:
             return NOTHING
         connector = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
-        direct = any(sample.kind.role is _SOC for sample in fact.samples)
+        direct = fact.charge is not None
         changes: list[Change] = []
         for sample in fact.samples:
             kind, value, number = sample.kind, sample.value, _LEVELS.get(sample.kind.phase)

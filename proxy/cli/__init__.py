@@ -1,5 +1,5 @@
 """The command `ocpptap` (CLI.md): `running` runs something, `asking` asks the store, `tracing` reads trace files,
-`common` is what all share.
+`reporting` reports on a month, `common` is what all share.
 
 Each sub-command imports its part when it is called, so that none pays for another.
 
@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from proxy.cli import asking, running, tracing
+from proxy.cli import asking, reporting, running, tracing
 from proxy.cli.common import ANSWER_IS_NO, INTERRUPTED, WRONG_USAGE, Failure
 
 
@@ -35,6 +35,7 @@ _COMMANDS: Final = (
     asking.charge_points,
     asking.findings,
     tracing.analyze,
+    reporting.uptime,
     asking.sessions,
     asking.show,
     asking.verify,

@@ -10,6 +10,7 @@ told: for energy Wh, so kWh sent without a unit reads a thousand times too small
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from typing import Any, Final
 
@@ -90,11 +91,35 @@ _ROLES: Final = {
 }
 
 
+MAIN_ENERGY: Final = 1
+"""The energy register of the whole (no phase), at the outlet, running, in a unit of Wh."""
+MAIN_POWER: Final = 2
+"""The active import of the whole, at the outlet, running, in a unit of W."""
+CHARGE: Final = 4
+"""The state of charge."""
+OTHER_ENERGY: Final = 8
+"""An energy register of a phase, another location, context or unit."""
+OTHER_POWER: Final = 16
+"""Such an active import, and any export."""
+VOLTAGE: Final = 32
+"""At the outlet."""
+INLET_VOLTAGE: Final = 64
+
+
+_OTHER_PARTS: Final = {
+    Role.STATE_OF_CHARGE: CHARGE,
+    Role.ENERGY: OTHER_ENERGY,
+    Role.POWER: OTHER_POWER,
+    Role.POWER_EXPORT: OTHER_POWER,
+}
+
+
 class Kind(msgspec.Struct, frozen=True, gc=False):
     """What is measured, where and when. The words are as told, or the standard's default.
 
     `unit`: as told, "" when untold. base value = told value * `scale` + `offset`. `signed`: 1.6 format SignedData,
-    which is no number. `plain`: a value is a number in the base unit as it stands.
+    which is no number. `plain`: a value is a number in the base unit as it stands. `part`: what MeterSampled has
+    it as (MAIN_ENERGY to INLET_VOLTAGE, 0: nothing). `register`: one text for all kinds that go on from each other.
     """
 
     measurand: str
@@ -109,7 +134,9 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     offset: float
     signed: bool
     plain: bool
-    role: Role = Role.OTHER
+    role: Role
+    part: int
+    register: str
 
 
 class Signature(msgspec.Struct, frozen=True, gc=False):
@@ -290,13 +317,15 @@ def kind_of(
     family, scale, offset = _unit_of(measurand, unit or "")
     scale *= 10.0**multiplier
     context = context or "Sample.Periodic"
+    context_class = _CONTEXTS.get(context, ContextClass.RUNNING)
+    phase, location, role = phase or "", location or "Outlet", _ROLES.get(measurand, Role.OTHER)
     signed = form == "SignedData"
     return Kind(
         measurand,
-        phase or "",
-        location or "Outlet",
+        phase,
+        location,
         context,
-        _CONTEXTS.get(context, ContextClass.RUNNING),
+        context_class,
         family,
         unit or "",
         multiplier,
@@ -304,8 +333,29 @@ def kind_of(
         offset,
         signed,
         scale == 1.0 and not offset and not signed,
-        _ROLES.get(measurand, Role.OTHER),
+        role,
+        _part_of(role, phase, location, context_class, family),
+        _register_of(measurand, phase, location, context_class, family),
     )
+
+
+def _part_of(role: Role, phase: str, location: str, context_class: ContextClass, family: Family) -> int:
+    is_main = not phase and location == "Outlet" and context_class is ContextClass.RUNNING
+    if is_main and role is Role.ENERGY and family is Family.ENERGY:
+        return MAIN_ENERGY
+    if is_main and role is Role.POWER and family is Family.POWER:
+        return MAIN_POWER
+    if role is Role.VOLTAGE:
+        return {"Outlet": VOLTAGE, "Inlet": INLET_VOLTAGE}.get(location, 0)
+    return _OTHER_PARTS.get(role, 0)
+
+
+@functools.lru_cache(_MOST_KINDS)
+def _register_of(
+    measurand: str, phase: str, location: str, context_class: ContextClass, family: Family
+) -> str:
+    """Context class, measurand, phase, location, family; remembered so that all who keep it share the text."""
+    return f"{context_class + 0} {measurand} {phase} {location} {family.value}"
 
 
 def _unit_of(measurand: str, unit: str) -> tuple[Family, float, float]:

@@ -17,7 +17,6 @@ compared with its head; whether that is a fault is an analyzer's business (MT-01
 from __future__ import annotations
 
 import enum
-import functools
 from typing import Final
 
 import msgspec
@@ -39,10 +38,10 @@ _STEPS: Final = {
 _KILO: Final = 1000.0
 _NEAR_ZERO: Final = 0.01
 _AGREEING: Final = 2
-_MOST_KEYS: Final = 4096
-_BEGIN: Final = f" {ContextClass.BEGIN + 0} "
-_END: Final = f" {ContextClass.END + 0} "
-_RUNNING: Final = f" {ContextClass.RUNNING + 0} "
+_BEGIN: Final = f"{ContextClass.BEGIN + 0} "
+_END: Final = f"{ContextClass.END + 0} "
+_RUNNING: Final = f"{ContextClass.RUNNING + 0} "
+"""What `Kind.register` begins with."""
 
 
 class Went(enum.IntEnum):
@@ -81,18 +80,21 @@ _HABITS: Final = (Habit.UNKNOWN, Habit.UNKNOWN, Habit.LIFETIME, Habit.PER_TRANSA
 """By the votes, which are -2 (counted from the end) to 2."""
 
 
-class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Head(msgspec.Struct, array_like=True, gc=False):
     """The newest number. `value` and `step` (its last told digit) in the base unit.
 
-    `moment`: the device's time (ns), or minus ours where it told none. `fell_from`: what it was before it fell, until
-    it is back there: falls to 0 for a moment, and the jump after it (quirk 69, MT-03). `before`: the last number before
-    the transaction that has begun, until its first one comes. `votes`: agreeing observations, positive for LIFETIME.
-    `beside`: the other unit that is followed on its own.
+    `connector`, `register`: where (2.x the EVSE), and `Kind.register`, with the unit behind it if that stands beside
+    another one. `moment`: the device's time (ns), or minus ours where it told none. `fell_from`: what it was before it
+    fell, until it is back there: falls to 0 for a moment, and the jump after it (quirk 69, MT-03). `before`: the last
+    number before the transaction that has begun, until its first one comes. `votes`: agreeing observations, positive
+    for LIFETIME. `beside`: the other unit that is followed on its own.
     """
 
+    connector: int | None
+    register: str
+    unit: str
     value: float
     moment: int
-    unit: str
     step: float
     fell_from: float | None = None
     before: float | None = None
@@ -119,94 +121,101 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     since_stop: float | None = None
 
 
-class Registers(msgspec.Struct):
+class Registers(msgspec.Struct, gc=False):
     """Of one charge point; a state that MessagePack can hold, for the state of an analyzer.
 
     In 2.x the meter is the EVSE's, whichever connector a message names. An event that names no place (Updated, Ended)
     is about its transaction's: the caller says where. Least recently seen first, once there are many.
     """
 
-    followed: dict[str, Head] = msgspec.field(default_factory=dict)
+    followed: tuple[Head, ...] = ()
 
     def reading(self, place: Place, sample: Sample, told: Moment, at: int) -> Reading:
         """What this sample is, compared with the one before it, which it replaces unless it is late. `at`: ns, ours."""
         kind, value, moment = sample.kind, sample.value, told.ns
-        key, followed = _key(place.evse_id, place.connector_id, kind), self.followed
-        head = followed.get(key) if len(followed) < _FEW else self._touched(key)
+        connector = place.connector_id if place.evse_id is None else place.evse_id
+        head = self._head(connector, kind.register)
         if value is None:
             return Reading(_NOT_A_NUMBER, None, None, head, habit_of(0 if head is None else head.votes))
         if moment is None or moment <= 0:  # no clock stands before 1970
             moment = -at
-        new = Head(value, moment, kind.unit, step_of(sample))
+        new = Head(connector, kind.register, kind.unit, value, moment, step_of(sample))
         if head is not None and head.unit != new.unit:
-            key, head = self._of_unit(key, head, new, at)
+            head = self._of_unit(head, new, at)
         if head is None:
-            return self._first(key, new)
-        reading, followed[key] = _next(head, new, at, kind)
+            self.followed = (*self.followed[-MAX_FOLLOWED + 1 :], new)
+            return Reading(_FIRST)
+        reading, after = _next(head, new, at, kind)
+        self._replace(head, after)
         return reading
 
     def goes_on(self, place: Place, sample: Sample, told: Moment) -> bool:
-        """Nearly always True: later by the device's clock, not lower, nothing to be said of it; it is taken.
+        """Nearly always True, nothing to be said of it: later by the device's clock and not lower, then it is taken;
+        or of the head's very moment, then it is told again or second of two alike, and is not.
 
         False: nothing is taken, ask `reading`. Hot: once per register of a message.
         """
         kind, value, moment = sample.kind, sample.value, told.ns
-        key, followed = _key(place.evse_id, place.connector_id, kind), self.followed
-        head = followed.get(key)
+        connector = place.connector_id if place.evse_id is None else place.evse_id
+        for head in self.followed:
+            if head.register == kind.register and head.connector == connector:
+                break
+        else:
+            return False
         if (
-            head is None
-            or value is None
+            value is None
             or moment is None
-            or not moment > head.moment > 0
-            or value < head.value
-            or head.before is not None
-            or head.fell_from is not None
+            or not moment >= head.moment > 0
             or head.unit != kind.unit
-            or len(followed) >= _FEW
+            or len(self.followed) >= _FEW
         ):
             return False
-        followed[key] = Head(value, moment, head.unit, step_of(sample), None, None, head.votes, head.beside)
+        if moment == head.moment:
+            return True
+        if value < head.value or head.before is not None or head.fell_from is not None:
+            return False
+        head.value, head.moment = value, moment
+        head.step = kind.scale if "." not in sample.told else step_of(sample)
         return True
 
-    def _first(self, key: str, new: Head) -> Reading:
-        followed = self.followed
-        if len(followed) >= MAX_FOLLOWED:
-            del followed[next(iter(followed))]
-        followed[key] = new
-        return Reading(_FIRST)
+    def _head(self, connector: int | None, register: str) -> Head | None:
+        for head in self.followed:
+            if head.register == register and head.connector == connector:
+                return head
+        return None
 
-    def _touched(self, key: str) -> Head | None:
-        """The one followed under `key`, now the most recently seen."""
-        head = self.followed.pop(key, None)
-        if head is not None:
-            self.followed[key] = head
-        return head
+    def _replace(self, head: Head, after: Head) -> None:
+        if len(self.followed) < _FEW:
+            self.followed = tuple([after if one is head else one for one in self.followed])
+        else:
+            self.followed = (*[one for one in self.followed if one is not head], after)
 
-    def _of_unit(self, key: str, head: Head, new: Head, at: int) -> tuple[str, Head | None]:
+    def _of_unit(self, head: Head, new: Head, at: int) -> Head | None:
         """Another unit than the head's: at the same moment it is another register, and is so from then on."""
         if head.beside is None and _distance(head, new, at) == 0:
-            self.followed[key] = msgspec.structs.replace(head, beside=new.unit)
+            head.beside = new.unit
         elif head.beside != new.unit:
-            return key, head
-        key += new.unit
-        return key, self._touched(key)
+            return head
+        new.register += new.unit
+        return self._head(new.connector, new.register)
 
     def began(self, place: Place) -> None:
         """A transaction begins here: the next number of each register is its first, and shows the register's habit."""
-        where, followed = _where(place.evse_id, place.connector_id), self.followed
-        for key, head in followed.items():
-            if not key.startswith(where) or ".Register " not in key:
+        connector = place.connector_id if place.evse_id is None else place.evse_id
+        for head in self.followed:
+            register = head.register
+            if head.connector != connector or ".Register " not in register:
                 continue
-            begin = key.startswith(_BEGIN, len(where))
-            if begin:  # meterStart goes on from meterStop, not from the last meterStart
-                end = followed.get(where + _END + key[len(where) + len(_END) :])
-                followed[key] = msgspec.structs.replace(head, before=None if end is None else end.value)
-            elif key.startswith(_RUNNING, len(where)):
-                followed[key] = msgspec.structs.replace(head, before=head.value)
+            if register.startswith(_BEGIN):  # meterStart goes on from meterStop, not from the last meterStart
+                end = self._head(connector, _END + register[len(_BEGIN) :])
+                head.before = None if end is None else end.value
+            elif register.startswith(_RUNNING):
+                head.before = head.value
 
     def head(self, place: Place, kind: Kind, context: ContextClass) -> Head | None:
         """The newest number of this register in that context: the last sample to hold against meterStop (MT-11)."""
-        return self.followed.get(_name(place.evse_id, place.connector_id, kind, context))
+        connector = place.connector_id if place.evse_id is None else place.evse_id
+        return self._head(connector, f"{context + 0} {kind.register[len(_RUNNING) :]}")
 
 
 def told_register(wh: float, context: ContextClass) -> Sample:
@@ -241,28 +250,12 @@ def learnt(votes: int, before: float, first: float, step: float = 1.0) -> int:
     return votes
 
 
-def _where(evse: int | None, connector: int | None) -> str:
-    return f"c{connector}" if evse is None else f"e{evse}"
-
-
-def _name(evse: int | None, connector: int | None, kind: Kind, context: ContextClass) -> str:
-    """Place, context class, measurand, phase, location, family; the unit follows if it is told beside another one."""
-    where = _where(evse, connector)
-    return f"{where} {context + 0} {kind.measurand} {kind.phase} {kind.location} {kind.family.value} "
-
-
-@functools.lru_cache(_MOST_KEYS)
-def _key(evse: int | None, connector: int | None, kind: Kind) -> str:
-    """Remembered: looking it up costs half of making it, and all charge points share the same text."""
-    return _name(evse, connector, kind, kind.context_class)
-
-
 def step_of(sample: Sample) -> float:
     """The last told digit, in the base unit: 0.1 kWh is 100 Wh."""
     told, scale = sample.told, sample.kind.scale
-    point = told.find(".")
-    if point < 0:
+    if "." not in told:
         return scale
+    point = told.index(".")
     digits = min(len(told) - point - 1, _MOST_DIGITS)
     steps = _STEPS.get(scale)
     return scale * 10.0**-digits if steps is None else steps[digits]
@@ -298,7 +291,7 @@ def _on(head: Head, new: Head, delta: float, seconds: float, kind: Kind) -> tupl
             fell_from = max(head.value, fell_from or head.value)
     if fell_from is not None and value >= fell_from:
         fell_from = None
-    new = Head(value, new.moment, new.unit, new.step, fell_from)
+    new.value, new.fell_from = value, fell_from
     return _taken(went, head, new, delta, seconds)
 
 
@@ -311,6 +304,5 @@ def _taken(
     if before is not None:
         votes = learnt(votes, before, new.value, new.step)
         habit, since_stop = _HABITS[votes], new.value - before
-    if votes or head.beside is not None:
-        new = Head(new.value, new.moment, new.unit, new.step, new.fell_from, None, votes, head.beside)
+    new.votes, new.beside = votes, head.beside
     return Reading(went, delta, seconds, told, habit, since_stop), new

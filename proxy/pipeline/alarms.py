@@ -1,4 +1,4 @@
-"""Who is to be woken, and when: one heap, served in the order (moment, charge point, analyzer)."""
+"""Who is to be woken, and when: one heap, served in the order (moment, charge point)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterable
 from typing import Final
 
-Alarm = tuple[int, str, int]
-"""(moment on `clock`, charge point, number of the analyzer)"""
+Alarm = tuple[int, str]
+"""(moment on `clock`, charge point)"""
 _NEVER: Final = 1 << 63
 
 
@@ -23,8 +23,8 @@ class Alarms:
     def count(self) -> int:
         return len(self._heap)
 
-    def push(self, moment: int, charge_point: str, number: int) -> None:
-        heapq.heappush(self._heap, (moment, charge_point, number))
+    def push(self, moment: int, charge_point: str) -> None:
+        heapq.heappush(self._heap, (moment, charge_point))
         self.due = self._heap[0][0]
 
     def next(self, until: int) -> Alarm | None:

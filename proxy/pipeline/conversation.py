@@ -239,6 +239,7 @@ class Conversation:
         if isinstance(found, Answer):
             error, stored = cleared_error(error, text, found.call.action)
             self._tell(_answered(where, found, error.code))
+            self._tell(_erred(where, found, error.code))
             meaning = _joined(found, 4, judgement.verdict, stored)
         else:
             error, stored = cleared_error(error, text, "")
@@ -385,6 +386,11 @@ def _joined(answer: Answer, kind: int, verdict: int, stored: bytes) -> Meaning:
 def _answered(where: Where, answer: Answer, code: str) -> Fact:
     call = answer.call
     return facts.CallAnswered(*where, call.direction, call.action, call.message_id, answer.latency_ns, code)
+
+
+def _erred(where: Where, answer: Answer, code: str) -> Fact:
+    call = answer.call
+    return facts.CallErred(*where, call.direction, call.action, call.message_id, code)
 
 
 def _unanswered(where: Where, lost: Unanswered) -> Fact:

@@ -2,7 +2,9 @@
 
 - A fact goes to those who want its type, by a table made once, after what it says of the charge point is kept
   (`keeping.py`). Every wake up to a fact's `clock` is served before it, in the order (moment, charge point, analyzer),
-  and dated by its own moment: `at` of what set it + the distance on `clock`. So where marks fall changes nothing.
+  and dated by its own moment: `at` of the last fact or sign of life before it + the distance on `clock`. So where
+  marks fall changes nothing.
+- A state that knows nothing is not kept: most charge points give most analyzers nothing to remember.
 - A step that raises costs that one state, and is counted. One that overruns (the shell raises `Overrun` in it)
   costs that analyzer, until the next start, and is a finding.
 - Whose state is lost (failure, switched off, evicted, schema changed), their open findings end: nobody watches them.
@@ -12,18 +14,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
-from analyzers.base import Change, ChargePoint, Finding, FleetAnalyzer, Raised, Rule, Severity, State
-from proxy.ocpp.facts import ConnectionOpened, Fact, LifeKind, LifeSeen, Where
+from analyzers.base import (
+    Analyzer,
+    Change,
+    ChargePoint,
+    Finding,
+    Raised,
+    Rule,
+    Severity,
+    State,
+)
+from proxy.ocpp.facts import Booted, ConnectionOpened, Fact, LifeKind, LifeSeen, Where
 from proxy.pipeline.alarms import Alarms
-from proxy.pipeline.keeping import AFTER, BEFORE, Keep
+from proxy.pipeline.keeping import share_words
 from proxy.pipeline.open_findings import MAX_OF_FLEET, OpenFindings
-from proxy.pipeline.policy import EVERYONE, NO_POLICIES, Policies, Scope
+from proxy.pipeline.plans import Plan, Step, Stepped, plans_of
+from proxy.pipeline.policy import EVERYONE, NO_POLICIES, Policies
 from proxy.pipeline.runner_state import (
     FLEET,
     VERSION,
@@ -33,6 +45,7 @@ from proxy.pipeline.runner_state import (
     Point,
     PointPart,
     Snapshot,
+    new_state_of,
     part_of,
     states_of,
 )
@@ -49,10 +62,6 @@ OFF: Final = Rule(
 _ALARMS: Final = 1000
 """So many that were overtaken may wait in any case."""
 
-Step = Callable[[Any, Fact, ChargePoint], Sequence[Change]]
-Stepped = tuple[int, str, Step]
-"""(number of the analyzer, its name, its step)"""
-
 
 class Overrun(BaseException):
     """Raised by the shell inside a step that does not return. No Exception: no analyzer may catch it by habit."""
@@ -63,15 +72,6 @@ class Limits:
     """What the runner may hold. A finding's own limits are in `open_findings`, a group's in `groups`."""
 
     charge_points: int = 200_000
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a type of fact is for: kept before, then stepped by each of these, then kept after."""
-
-    before: Keep | None = None
-    each: tuple[Stepped, ...] = ()
-    fleet: tuple[Stepped, ...] = ()
-    after: Keep | None = None
 
 
 class Runner:
@@ -87,17 +87,28 @@ class Runner:
         self.counts = Counts()
         self.running = ""
         """The analyzer now in a step; with `counts.steps` it tells the shell whether a step hangs."""
-        self.at = 0
-        self.clock = 0
+        self._at = self._clock = 0
+        self._marked = (0, 0)
+        self._words: dict[str, str] = {}
         self.points: dict[str, Point] = {}
         self._told = Told(self.counts)
         self._alarms = Alarms()
-        self._base = 0
         self._analyzers: list[AnyAnalyzer] = []
-        self._scopes: dict[int, Scope] = {}
         self._plans: dict[type[Fact], Plan] = {}
+        self._wakers: tuple[int, ...] = ()
+        self._new: list[State | None] = []
+        self._blank: list[State | None] = []
         self._fleet = Point(ChargePoint(FLEET), 0, [], OpenFindings(most=MAX_OF_FLEET))
         self.use(analyzers, policies)
+
+    @property
+    def at(self) -> int:
+        """Wall time of the last fact, sign of life or mark, whichever is latest."""
+        return self._at if self._clock > self._marked[0] else self._marked[1]
+
+    @property
+    def clock(self) -> int:
+        return max(self._clock, self._marked[0])
 
     # which analyzers
 
@@ -116,12 +127,17 @@ class Runner:
         self._analyzers = list(by_name.values())
         self._renumber(before)
         self._told.policies = self._policies = policies
-        self._scopes = {
+        scopes = {
             number: policy.scope
             for number, name in enumerate(self.analyzers)
             if (policy := policies.of.get(name)) and policy.scope != EVERYONE
         }
-        self._plans = self._planned()
+        self._plans = plans_of(self._analyzers, scopes)
+        self._wakers = tuple(
+            number for number, one in enumerate(self._analyzers) if type(one).wake is not Analyzer.wake
+        )
+        self._new = [new_state_of(one) for one in self._analyzers]
+        self._blank = [None] * len(self._analyzers)
         self._sweep()
 
     def _renumber(self, before: tuple[str, ...]) -> None:
@@ -131,26 +147,6 @@ class Runner:
             point.states = [None if number is None else point.states[number] for number in old]
             if None in old:
                 point.charge_point.life.await_any()
-
-    def _planned(self) -> dict[type[Fact], Plan]:
-        wanted: set[type[Fact]] = {kind for analyzer in self._analyzers for kind in analyzer.wants}
-        return {kind: self._plan(kind) for kind in {*wanted, *BEFORE, *AFTER}}
-
-    def _plan(self, kind: type[Fact]) -> Plan:
-        steps: dict[bool, list[Stepped]] = {False: [], True: []}
-        for number, analyzer in enumerate(self._analyzers):
-            if kind in analyzer.wants:
-                step = self._within_scope(number, analyzer.step)
-                steps[isinstance(analyzer, FleetAnalyzer)].append((number, analyzer.name, step))
-        return Plan(BEFORE.get(kind), tuple(steps[False]), tuple(steps[True]), AFTER.get(kind))
-
-    def _within_scope(self, number: int, step: Step) -> Step:
-        scope = self._scopes.get(number)
-        if scope is None:
-            return step
-        return lambda state, fact, charge_point: (
-            step(state, fact, charge_point) if scope.holds(charge_point) else ()
-        )
 
     def switch_off(self, name: str) -> None:
         """This analyzer overran: off until the next start."""
@@ -166,7 +162,7 @@ class Runner:
         clock = fact.clock
         if clock >= self._alarms.due:
             self._serve(clock)
-        self.at, self.clock = fact.at, clock
+        self._at, self._clock = fact.at, clock
         plan = self._plans.get(type(fact))
         if plan is None:
             return
@@ -176,6 +172,9 @@ class Runner:
             plan.before(point.charge_point, fact)
             if type(fact) is ConnectionOpened:
                 self._told.groups.place(point.charge_point, self._policies)
+                share_words(point.charge_point, self._words)
+            elif type(fact) is Booted:
+                share_words(point.charge_point, self._words)
         if plan.each:
             self._step(point, point.charge_point, plan.each, fact)
         if plan.fleet:
@@ -188,7 +187,7 @@ class Runner:
         charge_point, connection_id, frame_no, at, clock = where
         if clock >= self._alarms.due:
             self._serve(clock)
-        self.at, self.clock = at, clock
+        self._at, self._clock = at, clock
         point = self.points.get(charge_point) or self._new_point(charge_point, clock)
         point.seen = clock
         if point.charge_point.life.saw(kind, connection_id, clock, frame_no):
@@ -198,11 +197,11 @@ class Runner:
         """Time has come this far."""
         if clock >= self._alarms.due:
             self._serve(clock)
-        self.at, self.clock = at, clock
+        self._marked = (clock, at)
 
     def report(self, where: Where, raised: Raised) -> None:
         """A finding of our own, about what the pipeline itself has seen."""
-        self.at, self.clock = where.at, where.clock
+        self._at, self._clock = where.at, where.clock
         point = self.points.get(where.charge_point) or self._new_point(where.charge_point, where.clock)
         self._told.apply(point, self._of_charge_point, HOUSE, (raised,), where.at, where.clock)
 
@@ -215,7 +214,7 @@ class Runner:
     def _new_point(self, name: str, clock: int) -> Point:
         if len(self.points) >= self.limits.charge_points:
             self._evict()
-        point = Point(ChargePoint(name), clock, [None] * len(self._analyzers), OpenFindings())
+        point = Point(ChargePoint(name), clock, [None] * len(self._analyzers))
         self.points[name] = point
         return point
 
@@ -242,50 +241,81 @@ class Runner:
     # steps
 
     def _step(self, point: Point, charge_point: ChargePoint, steps: tuple[Stepped, ...], fact: Fact) -> None:
-        """`point`: whose states; `charge_point`: whom the fact is about. Hot: a dozen steps a message."""
+        """`point`: whose states; `charge_point`: whom the fact is about. Hot: eight steps a message."""
         self.counts.steps += 1
         states = point.states
-        for number, name, step in steps:
-            self.running = name
+        left = iter(steps)
+        while True:
             try:
-                state = states[number]
-                if state is None:
-                    state = states[number] = self._analyzers[number].new_state()
-                before = state.wake_at
-                changes = step(state, fact, charge_point)
-                if changes:
-                    self._apply(point, number, changes, fact.at, fact.clock)
-                if state.wake_at != before:
-                    self._arm(point, number, state, fact.at, fact.clock)
+                for number, name, step in left:
+                    self.running = name
+                    state = states[number]
+                    if state is None:
+                        self._first_step(point, charge_point, number, step, fact)
+                        continue
+                    before = state.wake_at
+                    changes = step(state, fact, charge_point)
+                    if changes:
+                        self._apply(point, number, changes, fact.at, fact.clock)
+                    if state.wake_at is not before:
+                        self._arm(point, state, fact.clock)
                 self.running = ""
+                return
             except (Exception, Overrun) as error:
                 self._failed(point, number, error)
                 if isinstance(error, Overrun):
                     return  # the numbers have changed
+
+    def _first_step(
+        self, point: Point, charge_point: ChargePoint, number: int, step: Step, fact: Fact
+    ) -> None:
+        """With a state that knows nothing: kept when it knows something now, else it is the next one's."""
+        analyzer = self._analyzers[number]
+        state, self._blank[number] = self._blank[number] or analyzer.new_state(), None
+        changes = step(state, fact, charge_point)
+        if changes:
+            self._apply(point, number, changes, fact.at, fact.clock)
+        if state == self._new[number]:
+            self._blank[number] = state
+            return
+        point.states[number] = state
+        self._arm(point, state, fact.clock)
 
     def _apply(self, point: Point, number: int, changes: Sequence[Change], at: int, clock: int) -> None:
         name = self._analyzers[number].name
         self._told.apply(point, self._of_charge_point, name, changes, at, clock)
 
     def _serve(self, until: int) -> None:
-        """Wake, in order, whoever is due."""
+        """Wake, in order, whoever is due. `at` - `clock` is that of the last fact or sign of life: no mark's."""
         while (alarm := self._alarms.next(until)) is not None:
-            moment, charge_point, number = alarm
+            moment, charge_point = alarm
             point = self._fleet if charge_point == FLEET else self.points.get(charge_point)
-            state = None if point is None else point.states[number]
-            if point is None or state is None or state.armed != moment:
-                continue  # evicted, dropped, or overtaken by an earlier alarm
-            state.armed = None
-            due = state.wake_at
-            if due is not None and due <= moment:
-                self._wake(point, number, state, moment)
-            elif due is not None:
-                self._push(point, number, state, due)
+            if point is not None and point.armed == moment:  # else evicted, or overtaken by an earlier one
+                point.armed = None
+                self._wake_all(point, moment)
 
-    def _wake(self, point: Point, number: int, state: State, moment: int) -> None:
-        at = state.base + moment
+    def _wake_all(self, point: Point, moment: int) -> None:
+        """Who is due at this moment, and then the next moment of this charge point."""
+        states = point.states
+        earliest: int | None = None
+        for number in self._wakers:
+            state = states[number]
+            if state is None:
+                continue
+            due = state.wake_at
+            if due is not None and due <= moment and not self._wake(point, number, state, moment):
+                return  # it overran: the numbers have changed, and every alarm was set anew
+            due = self._due(state, moment) if states[number] is state else None
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        if earliest is not None:
+            self._push(point, earliest)
+
+    def _wake(self, point: Point, number: int, state: State, moment: int) -> bool:
+        """False: it overran, and is off."""
+        at = self._at - self._clock + moment
         state.wake_at = None
-        self.at, self.clock = at, moment
+        self._at, self._clock = at, moment
         self.counts.steps += 1
         try:
             analyzer = self._analyzers[number]
@@ -294,38 +324,36 @@ class Runner:
             if changes:
                 self._apply(point, number, changes, at, moment)
             self.running = ""
-            self._arm(point, number, state, at, moment)
         except (Exception, Overrun) as error:
             self._failed(point, number, error)
+            return not isinstance(error, Overrun)
+        return True
 
-    def _arm(self, point: Point, number: int, state: State, at: int, now: int) -> None:
+    def _due(self, state: State, now: int) -> int | None:
+        """When it wants to be woken: the past is the next moment."""
+        if state.wake_at is not None and state.wake_at <= now:
+            state.wake_at = now + 1
+        return state.wake_at
+
+    def _arm(self, point: Point, state: State, now: int) -> None:
         """Moved forward is pushed, moved back is found out when the old moment comes: few pushes per call."""
-        due = state.wake_at
-        if due is None:
-            return
-        base = at - now
-        if base != self._base:
-            self._base = base
-        state.base = self._base  # one object for all: it seldom changes
-        if due <= now:
-            due = state.wake_at = now + 1
-        if state.armed is None or due < state.armed:
-            self._push(point, number, state, due)
+        due = self._due(state, now)
+        if due is not None and (point.armed is None or due < point.armed):
+            self._push(point, due)
 
-    def _push(self, point: Point, number: int, state: State, due: int) -> None:
-        state.armed = due
-        self._alarms.push(due, point.charge_point.name, number)
-        if self._alarms.count > 4 * len(self.points) * len(self._analyzers) + _ALARMS:
+    def _push(self, point: Point, due: int) -> None:
+        point.armed = due
+        self._alarms.push(due, point.charge_point.name)
+        if self._alarms.count > 4 * len(self.points) + _ALARMS:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Without the alarms that were overtaken."""
-        self._alarms.replace(
-            (state.armed, point.charge_point.name, number)
-            for point in self._everyone()
-            for number, state in enumerate(point.states)
-            if state is not None and state.armed is not None
-        )
+        """Each charge point's next moment, without those that were overtaken."""
+        for point in self._everyone():
+            due = (state.wake_at for state in point.states if state is not None)
+            point.armed = min((moment for moment in due if moment is not None), default=None)
+        armed = ((point.armed, point.charge_point.name) for point in self._everyone())
+        self._alarms.replace((moment, name) for moment, name in armed if moment is not None)
 
     def _failed(self, point: Point, number: int, error: BaseException) -> None:
         """That state is lost, and what it watched over with it; the next sign of life begins a new one."""
@@ -350,7 +378,7 @@ class Runner:
         known = [part for part in parts if part is not None]
         points = [PointPart(point.charge_point, point.seen, point.findings) for point in self._everyone()]
         out, groups = self._told.pending(), self._told.groups
-        whole = Snapshot(VERSION, self.at, self.clock, points, known, out, groups, self.counts)
+        whole = Snapshot(VERSION, self._at, self._clock, points, known, out, groups, self.counts)
         return msgspec.msgpack.encode(whole)
 
     def _part(self, number: int) -> AnalyzerPart | None:
@@ -381,7 +409,7 @@ class Runner:
         return runner
 
     def _resume(self, known: Snapshot) -> None:
-        self.at, self.clock, self.counts = known.at, known.clock, known.counts
+        self._at, self._clock, self.counts = known.at, known.clock, known.counts
         self._told.resume(known.out, known.groups, self.counts)
         points = [self._resumed(part) for part in known.points]
         self.points = {point.charge_point.name: point for point in points[1:]}
@@ -394,7 +422,9 @@ class Runner:
         self._sweep()
 
     def _resumed(self, part: PointPart) -> Point:
-        return Point(part.charge_point, part.seen, [None] * len(self._analyzers), part.findings)
+        share_words(part.charge_point, self._words)
+        states: list[State | None] = [None] * len(self._analyzers)
+        return Point(part.charge_point, part.seen, states, part.findings)
 
     def _resume_analyzer(self, number: int, part: AnalyzerPart | None) -> None:
         try:

@@ -21,16 +21,19 @@ FLEET: Final = "\x00fleet"
 """Stands for a name where the fleet is meant: a charge point met in the middle has none, so "" will not do."""
 
 
-class Point(msgspec.Struct):
+class Point(msgspec.Struct, gc=False):
     """All that is known about one charge point, or (without a name) about the fleet.
 
-    `seen`: `clock` of its last fact or sign of life. `states`: by the number of the analyzer, None: none yet.
+    `seen`: `clock` of its last fact or sign of life. `states`: by the number of the analyzer, None: it knows nothing.
+    `findings` None: none since it is known. `armed`: the moment at which the first of its states is to be woken, as it
+    stands in the heap.
     """
 
     charge_point: ChargePoint
     seen: int
     states: list[State | None]
-    findings: OpenFindings
+    findings: OpenFindings | None = None
+    armed: int | None = None
 
 
 class Counts(msgspec.Struct):
@@ -43,7 +46,7 @@ class Counts(msgspec.Struct):
     parts_unknown: int = 0
 
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the snapshot's own parts; an analyzer's part carries the schema of its state."""
 
 
@@ -61,7 +64,7 @@ class AnalyzerPart(msgspec.Struct, frozen=True):
 class PointPart(msgspec.Struct, frozen=True, array_like=True):
     charge_point: ChargePoint
     seen: int
-    findings: OpenFindings
+    findings: OpenFindings | None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -93,6 +96,15 @@ def states_of(analyzer: AnyAnalyzer, part: AnalyzerPart | None) -> list[tuple[st
     return [
         (known.charge_point, msgspec.msgpack.decode(known.state, type=state_type)) for known in part.states
     ]
+
+
+def new_state_of(analyzer: AnyAnalyzer) -> State | None:
+    """One that knows nothing, to compare with; None: a plugin fails to make one, which its steps will count."""
+    try:
+        state: State = analyzer.new_state()
+    except Exception:
+        return None
+    return state
 
 
 def _raw(state: State) -> msgspec.Raw:

@@ -58,6 +58,8 @@ class Told:
             name = change.charge_point if point.charge_point.name == FLEET else point.charge_point.name
             findings = point.findings
             if isinstance(change, Raised):
+                if findings is None:
+                    findings = point.findings = OpenFindings()
                 self._raise(findings, kept, name, analyzer, self._tuned(analyzer, change), at, clock)
             else:
                 self._clear(findings, kept, name, analyzer, change, at, clock)
@@ -90,7 +92,7 @@ class Told:
 
     def _clear(
         self,
-        findings: OpenFindings,
+        findings: OpenFindings | None,
         kept: Kept,
         charge_point: str,
         analyzer: str,
@@ -98,13 +100,16 @@ class Told:
         at: int,
         clock: int,
     ) -> None:
-        self._emit(findings.clear(analyzer, charge_point, cleared, at, clock))
+        if findings is not None:
+            self._emit(findings.clear(analyzer, charge_point, cleared, at, clock))
         if cleared.rule.group is not None:
             child = (charge_point, key_of(analyzer, charge_point, cleared))
             self._leave(kept, analyzer, cleared.rule.group, child, at, clock)
 
     def end(self, point: Point, analyzer: str, at: int) -> None:
         """Nobody watches over this analyzer's findings any more."""
+        if point.findings is None:
+            return
         for known in point.findings.end(analyzer, at):
             self._emit((known.finding,))
             self.groups.cleared((known.finding.charge_point, known.key))

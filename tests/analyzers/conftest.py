@@ -40,7 +40,10 @@ class Story:
         return Where("CP_1", self.connection, self._frame, EPOCH + clock, clock)
 
     def tell(self, kind: type[Fact], *values: Any) -> Story:
-        self.runner.fact(kind(*self.where(), *values))
+        if kind is facts.MeterSampled:
+            self.runner.fact(facts.meter_sampled(self.where(), *values))
+        else:
+            self.runner.fact(kind(*self.where(), *values))
         return self
 
     def opened(self) -> Story:

@@ -31,7 +31,7 @@ def errors(
 ) -> Fleet:
     for index in range(number):
         story.at(since + every * index)
-        story.tell(facts.CallAnswered, direction, action, str(index), 1, code)
+        story.tell(facts.CallErred, direction, action, str(index), code)
     return story
 
 
@@ -43,11 +43,7 @@ def state_of(story: Fleet) -> CallErrorState:
 
 def watched(hours: float = 24, **settings: Any) -> Fleet:
     """So long without an error."""
-    return fleet_with_an_answer(**settings).skip(hours * HOUR)
-
-
-def fleet_with_an_answer(**settings: Any) -> Fleet:
-    return errors(fleet(**settings), 1, code="")
+    return fleet(**settings).at(0).tell(facts.LifeSeen).skip(hours * HOUR)
 
 
 def after_a_day(number: int) -> Fleet:

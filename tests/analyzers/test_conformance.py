@@ -29,6 +29,7 @@ NOT_ANALYZERS = {"__init__", "base", "stats"}
 SECTIONS = ("Fires when:", "Does not fire when:", "Clause:", "Says:")
 MAX_STATE_BYTES = 32 * 1024
 
+
 def chosen() -> tuple[type[Analyzer[Any]], ...]:
     """ALL, or those named in OCPPTAP_TEST_ANALYZERS (module:Class,...): one that is being written, or another's."""
     named = os.environ.get("OCPPTAP_TEST_ANALYZERS", "")

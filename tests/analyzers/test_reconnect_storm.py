@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from analyzers import reconnect_storm
-from analyzers.reconnect_storm import MAX_SAMPLE, MAX_UPSTREAMS, Known, ReconnectStorm
+from analyzers.reconnect_storm import MAX_UPSTREAMS, ReconnectStorm
+from analyzers.stats import MAX_SAMPLE, Distinct
 from proxy.names import Direction
 from proxy.ocpp import facts
 from tests.analyzers.fleet import Fleet, Messages
@@ -103,7 +104,7 @@ def test_of_17_upstreams_the_first_is_forgotten_and_cleared() -> None:
 
 
 def test_known_names_are_counted_exactly_then_nearly() -> None:
-    known = Known()
+    known = Distinct()
     for number in range(MAX_SAMPLE):
         known.add(f"CP_{number}")
         known.add(f"CP_{number}")

@@ -168,7 +168,7 @@ def test_places_are_bounded(story: Story) -> None:
 
 def test_a_healthy_charge_point_keeps_nothing() -> None:
     story = says(Story(Stuck()).at(0), "Available")
-    assert story.runner.points["CP_1"].states == [Stuck().new_state()]
+    assert story.runner.points["CP_1"].states == [None]
 
 
 def heard(version: str, minutes: int, *messages: tuple[Direction, list[Any]]) -> list[str]:

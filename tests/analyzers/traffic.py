@@ -29,7 +29,16 @@ FACTS: Sequence[type[Fact]] = [
     for _, kind in inspect.getmembers(facts, inspect.isclass)
     if issubclass(kind, Fact) and kind is not Fact
 ]
-HINTS = {kind: list(get_type_hints(kind).items())[len(Where._fields) :] for kind in FACTS}
+DERIVED = {"energy", "power", "charge", "others"}
+"""Fields of MeterSampled that are made of its others."""
+HINTS = {
+    kind: [
+        (name, hint)
+        for name, hint in list(get_type_hints(kind).items())[len(Where._fields) :]
+        if kind is not facts.MeterSampled or name not in DERIVED
+    ]
+    for kind in FACTS
+}
 
 LIMITS = Limits()
 Choose = Callable[[str, Any], Any]
@@ -91,6 +100,10 @@ def drawn(name: str, hint: Any) -> st.SearchStrategy[Any]:
     return STRATEGIES.get(name, BY_TYPE.get(hint, st.just(())))
 
 
+def made_of(kind: type[Fact], where: Where, values: Sequence[Any]) -> Fact:
+    return facts.meter_sampled(where, *values) if kind is facts.MeterSampled else kind(*where, *values)
+
+
 def values_of(kind: type[Fact], choose: Choose) -> list[Any]:
     return [choose(name, hint) for name, hint in HINTS[kind]]
 
@@ -112,7 +125,7 @@ def any_fact(kinds: Sequence[type[Fact]] = FACTS, latest: int = 10_000) -> st.Se
 
     def made(kind: type[Fact]) -> st.SearchStrategy[Fact]:
         fields = [drawn(name, hint) for name, hint in HINTS[kind]]
-        return st.tuples(wheres(clocks), *fields).map(lambda values: kind(*values[0], *values[1:]))
+        return st.tuples(wheres(clocks), *fields).map(lambda values: made_of(kind, values[0], values[1:]))
 
     return st.sampled_from(kinds).flatmap(made)
 
@@ -233,5 +246,5 @@ def flood(kinds: Sequence[type[Fact]], number: int) -> list[Fact]:
     for index in range(number):
         kind, clock = kinds[index % len(kinds)], index * SECOND // 10
         where = Where("A", f"c{next(numbers)}", index, EPOCH + clock, clock)
-        stream.append(kind(*where, *values_of(kind, choose)))
+        stream.append(made_of(kind, where, values_of(kind, choose)))
     return stream

@@ -33,6 +33,7 @@ from proxy.journal.filesystem import RealFileSystem
 from proxy.journal.merge import MergedJournal
 from proxy.lifeline import Lifeline
 from proxy.pipeline.batch import Row
+from proxy.pipeline.selection import Selection
 from proxy.recorder.__main__ import _GC_THRESHOLDS
 from proxy.recorder.checkpoint import Checkpoints
 from proxy.recorder.inserter import Inserter
@@ -154,7 +155,7 @@ def recorder_over(
         settings = RecorderSettings(str(data))
         pipeline = make_pipeline(JOURNAL, settings, None, Stored({}, {}), _SAFE_SINCE.get(does, ""), b"")
         if does is Does.NO_ANALYZERS:
-            pipeline.understanding.use([])
+            pipeline.understanding.use(Selection(()))
         inserter = Inserter(lambda: sink or NullSink(), JOURNAL, {})
         journal = MergedJournal(RealFileSystem(), str(data / "journal"))
         leash = Leash(lifeline, settings.drain_seconds)

@@ -71,7 +71,7 @@ def test_what_breaks_the_standard_says_where_and_why(store: Store) -> None:
 
 def test_secrets_are_marked_and_not_there(store: Store) -> None:
     lines = shown(store, "CP_4711")
-    assert lines[at(lines, "AuthorizationKey")].endswith(
+    assert lines[at(lines, '"key":"AuthorizationKey"')].endswith(
         '{"key":"AuthorizationKey","value":"***"} (secret masked)'
     )
     assert not [line for line in lines if SECRET in line]
@@ -80,7 +80,7 @@ def test_secrets_are_marked_and_not_there(store: Store) -> None:
 def test_findings_stand_in_place(store: Store) -> None:
     lines = shown(store, "CP_4711")
     unanswered = at(lines, "did not answer the CSMS's RemoteStartTransaction")
-    assert at(lines, "no answer seen here") < unanswered < at(lines, "AuthorizationKey")
+    assert at(lines, "no answer seen here") < unanswered < at(lines, '"key":"AuthorizationKey"')
     assert lines[unanswered].split()[1:4] == ["!", "warning", "PR-01"]
 
 
@@ -93,13 +93,13 @@ def test_who_closed_and_who_was_refused(store: Store) -> None:
 
 def test_what_is_no_message_has_its_line(store: Store) -> None:
     lines = shown(store, "CP_ODD")
-    assert "→ Heartbeat {} (2 frames)" in lines[at(lines, "Heartbeat")]
+    assert "→ Heartbeat {} (2 frames)" in lines[at(lines, "Heartbeat {} (2 frames)")]
     assert "· 4 pings, 4 pongs until" in lines[at(lines, "4 pings")]
-    assert "→ binary 000102030405" in lines[at(lines, "binary 00")]
-    assert "← CALLRESULT {}" in lines[at(lines, "CALLRESULT")]
+    assert "→ binary 000102030405" in lines[at(lines, "→ binary 00")]
+    assert "← CALLRESULT {}" in lines[at(lines, "← CALLRESULT")]
     assert "→ bytes that are no frames ffffffff" in lines[at(lines, "no frames")]
-    assert f"! gap (hole): {LOST} bytes of the CSMS not seen" in lines[at(lines, "gap")]
-    assert at(lines, "Reset") < at(lines, "gap") < at(lines, "ClearCache")
+    assert f"! gap (hole): {LOST} bytes of the CSMS not seen" in lines[at(lines, "gap (hole)")]
+    assert at(lines, "← Reset") < at(lines, "gap (hole)") < at(lines, "← ClearCache")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
@@ -114,8 +114,8 @@ def test_a_page_is_a_few_megabytes_however_wide() -> None:
 
 def test_a_wider_line_shows_more(store: Store) -> None:
     narrow, wide = (shown(store, "CP_ODD", width=width) for width in (80, 5_000))
-    assert narrow[at(narrow, "Reset")].endswith("… (3027 bytes)")
-    assert wide[at(wide, "Reset")].endswith('SSS"}')
+    assert narrow[at(narrow, "← Reset")].endswith("… (3027 bytes)")
+    assert wide[at(wide, "← Reset")].endswith('SSS"}')
 
 
 def test_a_part_of_it(data: Path, store: Store) -> None:

@@ -41,6 +41,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "AnswerRejected": "a CALLRESULTERROR (2.1), by correlation",
     "BytesLost": "a gap in the journal, or an opaque direction",
     "CallAnswered": "correlation, for every answered CALL of every action",
+    "CallErred": "correlation, for every CALL that a CALLERROR answers",
     "CallSent": "correlation, for every CALL of every action",
     "CallUnanswered": "correlation: time-out, close, or no room to wait",
     "ConformanceBroken": "the conformance verdict, for any message",

@@ -113,7 +113,8 @@ def test_nearly_always_it_simply_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "value", "unit"), [(0, "1250", "Wh"), (30, "999", "Wh"), (30, "", "Wh"), (30, "1.25", "kWh")]
+    ("second", "value", "unit"),
+    [(-30, "1250", "Wh"), (30, "999", "Wh"), (30, "", "Wh"), (30, "1.25", "kWh"), (0, "1.25", "kWh")],
 )
 def test_what_does_not_simply_go_on_is_not_taken(second: int, value: str, unit: str) -> None:
     registers = Registers()
@@ -121,6 +122,16 @@ def test_what_does_not_simply_go_on_is_not_taken(second: int, value: str, unit: 
     before = msgspec.msgpack.encode(registers)
     assert not registers.goes_on(HERE, sample(value, unit=unit), Moment(NOON + second * SECOND))
     assert msgspec.msgpack.encode(registers) == before
+
+
+@pytest.mark.parametrize("value", ["1000", "1250", "999", "0"])
+def test_of_the_same_moment_nothing_is_said_and_nothing_taken(value: str) -> None:
+    registers = Registers()
+    read(registers, 0, "1000")
+    before = msgspec.msgpack.encode(registers)
+    assert registers.goes_on(HERE, sample(value), Moment(NOON))
+    assert msgspec.msgpack.encode(registers) == before
+    assert read(registers, 0, value).went in (Went.REPEATED, Went.LATE)
 
 
 def test_two_alike_in_one_message_the_first_is_followed() -> None:

@@ -39,6 +39,7 @@ from tests.quirks.model import (
 BOOK_KEEPING: Final = (
     facts.CallSent,
     facts.CallAnswered,
+    facts.CallErred,
     facts.ConnectionOpened,
     facts.ConformanceBroken,
     facts.LifeSeen,

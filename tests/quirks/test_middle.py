@@ -157,12 +157,16 @@ def as_far_as_seen(row: dict[str, Any], truth: dict[str, Any]) -> bool:
     )
 
 
+SAID_ITSELF = {"FT-01", "SE-04"}
+"""What the charge point itself reports on that day: a fault of a connector, a security event."""
+
+
 @KNOWING
 @EACH
 def test_no_finding_is_above_info_and_nothing_fails(version: str, knows: bool) -> None:
     for cut, rest in enumerate((whole(version), *heard(version, knows))):
-        found = [row["message"] for row in rest.result.rows["findings"] if row["severity"] > Severity.INFO]
-        assert found == [], cut
+        above = [row for row in rest.result.rows["findings"] if row["severity"] > Severity.INFO]
+        assert [row["message"] for row in above if row["rule"] not in SAID_ITSELF] == [], cut
         assert rest.listening.counts.failures == {}
 
 

@@ -44,11 +44,13 @@ from proxy.ocpp.facts.charging import (
     TransactionStarted,
     TransactionStatusTold,
     TransactionUpdated,
+    meter_sampled,
 )
 from proxy.ocpp.facts.connection import (
     AnswerRejected,
     BytesLost,
     CallAnswered,
+    CallErred,
     CallSent,
     CallUnanswered,
     CaptureEnded,
@@ -149,6 +151,7 @@ __all__ = [
     "BytesLost",
     "CacheCleared",
     "CallAnswered",
+    "CallErred",
     "CallSent",
     "CallUnanswered",
     "CaptureEnded",
@@ -244,4 +247,5 @@ __all__ = [
     "VatNumberChecked",
     "WebPaymentStarted",
     "Where",
+    "meter_sampled",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 
 from proxy.names import Direction
-from proxy.ocpp.facts.base import NOBODY, NOWHERE, UNTOLD, Fact, Moment, Named, Place
-from proxy.ocpp.meter import Sample
+from proxy.ocpp.facts.base import NOBODY, NOWHERE, UNTOLD, Fact, Moment, Named, Place, Where
+from proxy.ocpp.meter import CHARGE, MAIN_ENERGY, MAIN_POWER, Sample
 
 
 class Booted(Fact, frozen=True, gc=False):
@@ -215,7 +215,9 @@ class TransactionStatusTold(Fact, frozen=True, gc=False):
 class MeterSampled(Fact, frozen=True, gc=False):
     """One element of a meterValue array: samples of one device moment. `source`: the action.
 
-    `samples` may be empty (Vestel sends sampledValue []): then it says only that nothing was measured.
+    `samples` may be empty (Vestel sends sampledValue []): then it says only that nothing was measured. The last four
+    are what `meter_sampled` finds in them: `energy` and `power` the main ones (the first that are numbers), `charge`
+    the first state of charge, `others` the parts (meter.MAIN_ENERGY ...) that are there beside these three.
     """
 
     place: Place = NOWHERE
@@ -223,6 +225,36 @@ class MeterSampled(Fact, frozen=True, gc=False):
     told: Moment = UNTOLD
     samples: tuple[Sample, ...] = ()
     source: str = ""
+    energy: Sample | None = None
+    power: Sample | None = None
+    charge: Sample | None = None
+    others: int = 0
+
+
+def meter_sampled(
+    where: Where,
+    place: Place = NOWHERE,
+    transaction_id: str = "",
+    told: Moment = UNTOLD,
+    samples: tuple[Sample, ...] = (),
+    source: str = "",
+) -> MeterSampled:
+    """The fact: what many ask for is found here, once. Hot: once per element."""
+    energy = power = charge = None
+    others = 0
+    for sample in samples:
+        part = sample.kind.part
+        if not part:
+            continue
+        if part == MAIN_ENERGY and energy is None and sample.value is not None:
+            energy = sample
+        elif part == MAIN_POWER and power is None and sample.value is not None:
+            power = sample
+        elif part == CHARGE and charge is None:
+            charge = sample
+        else:
+            others |= part
+    return MeterSampled(*where, place, transaction_id, told, samples, source, energy, power, charge, others)
 
 
 class ChargingNeedsTold(Fact, frozen=True, gc=False):

@@ -98,6 +98,15 @@ class CallAnswered(Fact, frozen=True, gc=False):
     error: str = ""
 
 
+class CallErred(Fact, frozen=True, gc=False):
+    """A CALLERROR with this `code` answered the call: told beside its `CallAnswered`."""
+
+    direction: Direction
+    action: str
+    message_id: str
+    code: str
+
+
 class CallUnanswered(Fact, frozen=True, gc=False):
     """Nobody will join an answer to this call any more (reasons: `correlate.Unanswered`)."""
 

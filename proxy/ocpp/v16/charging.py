@@ -26,7 +26,6 @@ from proxy.ocpp.facts import (
     FaultReported,
     HeartbeatIntervalSet,
     HeartbeatSeen,
-    MeterSampled,
     Moment,
     Named,
     Outcome,
@@ -35,6 +34,7 @@ from proxy.ocpp.facts import (
     TransactionEnded,
     TransactionStarted,
     Where,
+    meter_sampled,
 )
 from proxy.ocpp.meter import Sample, elements, samples
 from proxy.ocpp.reading import Reading, Readings
@@ -249,7 +249,7 @@ def _meter_values(where: Where, call: Any) -> list[Fact]:
 def _sampled(where: Where, values: Any, place: Place, transaction_id: str, source: str) -> list[Fact]:
     """One fact per element; one that is no object, or an empty one, says nothing."""
     return [
-        MeterSampled(*where, place, transaction_id, when(element.get("timestamp")), _samples(element), source)
+        meter_sampled(where, place, transaction_id, when(element.get("timestamp")), _samples(element), source)
         for element in elements(values)
         if type(element) is dict and element
     ]

@@ -34,6 +34,7 @@ from proxy.ocpp.facts import (
     TransactionStatusTold,
     TransactionUpdated,
     Where,
+    meter_sampled,
 )
 from proxy.ocpp.meter import ENERGY_REGISTER, ContextClass, Family, elements, samples
 from proxy.ocpp.reading import Reading, Readings, kept
@@ -314,8 +315,8 @@ def _meter_values(where: Where, call: Any) -> list[Fact]:
 def _sampled(where: Where, values: Any, place: Place, transaction_id: str, source: str) -> list[MeterSampled]:
     """One fact per element; one that is no object, or an empty one, says nothing."""
     return [
-        MeterSampled(
-            *where, place, transaction_id, moment(element.get("timestamp")), samples(element), source
+        meter_sampled(
+            where, place, transaction_id, moment(element.get("timestamp")), samples(element), source
         )
         for element in elements(values)
         if type(element) is dict and element

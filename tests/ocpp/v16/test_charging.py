@@ -28,6 +28,7 @@ from proxy.ocpp.facts import (
     StatusChanged,
     TransactionEnded,
     TransactionStarted,
+    meter_sampled,
 )
 from proxy.ocpp.meter import kind_of, samples
 from proxy.ocpp.v16.charging import READINGS
@@ -455,15 +456,15 @@ def test_transaction_data_are_samples_of_the_transaction() -> None:
     data = [ELEMENT, {"timestamp": "2026-11-21T12:00:01Z", "sampledValue": []}]
     facts = said("StopTransaction", {**STOP, "transactionData": data})
     assert facts[1:] == [
-        MeterSampled(
-            *WHERE,
+        meter_sampled(
+            WHERE,
             transaction_id="77",
             told=AT_NOON,
             samples=samples(ELEMENT),
             source="StopTransaction",
         ),
-        MeterSampled(
-            *WHERE,
+        meter_sampled(
+            WHERE,
             transaction_id="77",
             told=Moment(NOON_NS + 1_000_000_000),
             source="StopTransaction",
@@ -496,8 +497,8 @@ def test_meter_values_are_one_fact_an_element() -> None:
     payload = {"connectorId": 1, "transactionId": 77, "meterValue": [ELEMENT, power]}
     facts = said("MeterValues", payload)
     assert facts == [
-        MeterSampled(
-            *WHERE,
+        meter_sampled(
+            WHERE,
             place=Place(None, 1),
             transaction_id="77",
             told=AT_NOON,
@@ -511,8 +512,8 @@ def test_meter_values_are_one_fact_an_element() -> None:
 
 def test_meter_values_of_the_whole_charge_point_name_no_transaction() -> None:
     [sampled] = said("MeterValues", {"connectorId": 0, "meterValue": [ELEMENT]})
-    assert sampled == MeterSampled(
-        *WHERE,
+    assert sampled == meter_sampled(
+        WHERE,
         place=Place(None, 0),
         told=AT_NOON,
         samples=samples(ELEMENT),
@@ -551,7 +552,7 @@ def test_a_number_where_a_string_is_due_is_the_same_value() -> None:
 def test_a_meter_that_measured_nothing_says_so() -> None:
     """Quirk 31."""
     [sampled] = said("MeterValues", {"meterValue": [{"timestamp": NOON, "sampledValue": []}]})
-    assert sampled == MeterSampled(*WHERE, told=AT_NOON, source="MeterValues")
+    assert sampled == meter_sampled(WHERE, told=AT_NOON, source="MeterValues")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from proxy.ocpp.facts import (
     StatusChanged,
     TariffSet,
     Where,
+    meter_sampled,
 )
 from proxy.ocpp.meter import samples
 from proxy.ocpp.v20.charging import READINGS
@@ -196,8 +197,8 @@ def test_an_authorization_may_bring_a_tariff_and_allowed_transfers(answer: Answe
 def test_the_main_meter_is_evse_0(say: Say, where: Where) -> None:
     told = element(register(1))
     assert say("MeterValues", {"evseId": 0, "meterValue": [told]}) == [
-        MeterSampled(
-            *where,
+        meter_sampled(
+            where,
             place=Place(0, None),
             transaction_id="",
             told=AT_NOON,

@@ -18,6 +18,7 @@ from proxy.ocpp.facts import (
     TransactionStatusTold,
     TransactionUpdated,
     Where,
+    meter_sampled,
 )
 from proxy.ocpp.meter import samples
 from proxy.ocpp.reading import Readings
@@ -69,8 +70,8 @@ def test_a_started_transaction_and_its_register(say: Say, where: Where) -> None:
             reservation_id=5,
             remote_start_id=41,
         ),
-        MeterSampled(
-            *where,
+        meter_sampled(
+            where,
             place=SECOND,
             transaction_id="tx-7",
             told=AT_NOON,
@@ -99,7 +100,7 @@ def test_an_update_says_only_what_it_says(say: Say, where: Where) -> None:
         remote_start_id=41,
     )
     assert sampled == [
-        MeterSampled(*where, NOWHERE, "tx-7", AT_NOON, samples(told), "TransactionEvent") for told in periodic
+        meter_sampled(where, NOWHERE, "tx-7", AT_NOON, samples(told), "TransactionEvent") for told in periodic
     ]
 
 
@@ -108,7 +109,7 @@ def test_an_ended_transaction_comes_after_its_last_samples(say: Say, where: Wher
     info = {"transactionId": "tx-7", "chargingState": "Idle", "stoppedReason": "StoppedByEV"}
     call = event("Ended", info, seqNo=9, evse=EVSE_2, idToken=CARD, meterValue=[end])
     sampled, ended = say("TransactionEvent", call)
-    assert sampled == MeterSampled(*where, SECOND, "tx-7", AT_NOON, samples(end), "TransactionEvent")
+    assert sampled == meter_sampled(where, SECOND, "tx-7", AT_NOON, samples(end), "TransactionEvent")
     assert ended == TransactionEnded(
         *where,
         transaction_id="tx-7",
