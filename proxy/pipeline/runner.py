@@ -177,7 +177,7 @@ class Runner:
                 share_words(point.charge_point, self._words)
         if plan.each:
             self._step(point, point.charge_point, plan.each, fact)
-        if plan.fleet:
+        if plan.fleet and self._plans.get(type(fact)) is plan:  # else one overran: the numbers have changed
             self._step(self._fleet, point.charge_point, plan.fleet, fact)
         if plan.after is not None:
             plan.after(point.charge_point, fact)

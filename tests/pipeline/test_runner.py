@@ -16,6 +16,7 @@ from analyzers.base import (
     ChargePoint,
     Cleared,
     Finding,
+    FleetAnalyzer,
     Raised,
     Rule,
     Severity,
@@ -268,6 +269,32 @@ def test_an_exception_costs_that_state_only() -> None:
     assert sorted(states(runner, "B")) == ["alarm", "faulty"]
     runner.fact(beat(2, "A"))
     assert states(runner, "A")["faulty"].seen == 1
+
+
+@dataclass(frozen=True)
+class Crowd(FleetAnalyzer[AlarmState]):
+    """Counts what the whole fleet says."""
+
+    name: ClassVar[str] = "crowd"
+    wants: ClassVar[tuple[type[Fact], ...]] = (HeartbeatIntervalSet,)
+    rules: ClassVar[tuple[Rule, ...]] = (RULE,)
+
+    def new_state(self) -> AlarmState:
+        return AlarmState()
+
+    def step(self, state: AlarmState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+        state.seen += 1
+        return (Raised(RULE, what=f"made {state.seen}"),)
+
+
+def test_one_that_overran_does_not_confuse_those_of_the_fleet() -> None:
+    runner = Runner([Faulty(), Crowd()])
+    for seconds in (99, 5, 6):
+        runner.fact(interval(seconds, seconds))
+    assert (runner.counts.failures, runner.analyzers) == ({"faulty": 1}, ("crowd",))
+    assert {finding.message for finding in runner.findings() if finding.analyzer == "crowd"} == {
+        "A charge point made 2."
+    }
 
 
 def test_an_exception_in_a_wake_costs_that_state_only() -> None:
