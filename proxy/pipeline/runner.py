@@ -36,18 +36,15 @@ from proxy.pipeline.keeping import share_words
 from proxy.pipeline.open_findings import MAX_OF_FLEET, OpenFindings
 from proxy.pipeline.plans import Plan, Step, Stepped, plans_of
 from proxy.pipeline.policy import EVERYONE, NO_POLICIES, Policies
+from proxy.pipeline.remembering import Remembering
 from proxy.pipeline.runner_state import (
     FLEET,
     VERSION,
-    AnalyzerPart,
     AnyAnalyzer,
     Counts,
     Point,
-    PointPart,
     Snapshot,
     new_state_of,
-    part_of,
-    states_of,
 )
 from proxy.pipeline.told import Told
 
@@ -74,7 +71,7 @@ class Limits:
     charge_points: int = 200_000
 
 
-class Runner:
+class Runner(Remembering):
     """Give it `fact`, `alive` and `mark`; drain `findings`. Nothing here raises, whatever analyzers do."""
 
     def __init__(
@@ -372,22 +369,6 @@ class Runner:
 
     # snapshots
 
-    def snapshot(self) -> bytes:
-        """Everything known. An analyzer whose state cannot be encoded is left out, which costs findings only."""
-        parts = [self._part(number) for number in range(len(self._analyzers))]
-        known = [part for part in parts if part is not None]
-        points = [PointPart(point.charge_point, point.seen, point.findings) for point in self._everyone()]
-        out, groups = self._told.pending(), self._told.groups
-        whole = Snapshot(VERSION, self._at, self._clock, points, known, out, groups, self.counts)
-        return msgspec.msgpack.encode(whole)
-
-    def _part(self, number: int) -> AnalyzerPart | None:
-        try:
-            return part_of(self._analyzers[number], number, self._everyone())
-        except Exception:  # whatever a plugin's state does to be written down
-            self.counts.parts_unknown += 1
-            return None
-
     @classmethod
     def restore(
         cls,
@@ -405,36 +386,5 @@ class Runner:
         if known is None or known.version != VERSION:
             runner.counts.parts_unknown += 1
             return runner
-        runner._resume(known)
+        runner.resume(known)
         return runner
-
-    def _resume(self, known: Snapshot) -> None:
-        self._at, self._clock, self.counts = known.at, known.clock, known.counts
-        self._told.resume(known.out, known.groups, self.counts)
-        points = [self._resumed(part) for part in known.points]
-        self.points = {point.charge_point.name: point for point in points[1:]}
-        self._fleet = points[0]
-        parts = {part.name: part for part in known.analyzers}
-        for number, name in enumerate(self.analyzers):
-            self._resume_analyzer(number, parts.pop(name, None))
-        for name in parts:
-            self._forget_everywhere(name)
-        self._sweep()
-
-    def _resumed(self, part: PointPart) -> Point:
-        share_words(part.charge_point, self._words)
-        states: list[State | None] = [None] * len(self._analyzers)
-        return Point(part.charge_point, part.seen, states, part.findings)
-
-    def _resume_analyzer(self, number: int, part: AnalyzerPart | None) -> None:
-        try:
-            states = states_of(self._analyzers[number], part)
-        except Exception:
-            self.counts.parts_unknown += 1
-            self._forget_everywhere(self._analyzers[number].name)
-            for point in self.points.values():
-                point.charge_point.life.await_any()
-            return
-        for name, state in states:
-            point = self._fleet if name == FLEET else self.points[name]
-            point.states[number] = state
