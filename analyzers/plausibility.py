@@ -73,6 +73,8 @@ _USUAL_RISE: Final = 2.0 * LEAST_RISE  # no need to reckon whether it is too fas
 _ENERGY: Final = Role.ENERGY
 _POWER: Final = Role.POWER
 _BEGIN: Final = ContextClass.BEGIN
+_RUNNING: Final = ContextClass.RUNNING
+_PERIODIC: Final = "Sample.Periodic"
 _OUTLET: Final = "Outlet"
 _REGISTERS: Final = MAIN_ENERGY | OTHER_ENERGY
 _THREE: Final = {"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"}
@@ -87,7 +89,7 @@ class Track(msgspec.Struct, gc=False):
 
     `low`: readings below it in a row. `power`: W with the last sample, -1: none. The window, since the sample of
     `window_told` and `window_energy`: `area` in W ns over `steps` steps. `bad`: windows in a row that disagreed.
-    `location`: of the register. `open`: there may be an open finding."""
+    `location`, `context`: of the register. `open`: there may be an open finding."""
 
     connector: int
     transaction_id: str
@@ -98,6 +100,7 @@ class Track(msgspec.Struct, gc=False):
     energy: float
     power: float
     location: str
+    context: str
     window_told: int
     window_energy: float
     area: float = 0.0
@@ -153,11 +156,18 @@ class Plausibility(Analyzer[PlausibilityState]):
             register = _find(fact, track.location)
         if register is None:
             return NOTHING
+        context = register.kind.context
+        if context != track.context and context != _PERIODIC:
+            return NOTHING  # another context may be another register (quirk 70)
         watts = _power_of(fact, track.location) if power is None or track.location != _OUTLET else power.value
         if watts is None or not 0.0 <= watts <= LARGEST:
             watts = _watts(watts)
         energy = register.value
         if energy is None or not 0.0 <= energy <= LARGEST:
+            return NOTHING
+        if context != track.context:
+            track.context = context
+            _move(track, fact, told, energy, watts)
             return NOTHING
         return self._read(track, fact, told, energy, watts, register.kind.scale)
 
@@ -286,7 +296,7 @@ def _begin(state: PlausibilityState, fact: MeterSampled, charge_point: ChargePoi
     told, register = fact.told.ns, fact.energy or _find(fact, _OUTLET) or _find(fact, "")
     if register is None or told is None:
         return NOTHING
-    energy, location = register.value, register.kind.location
+    energy, location, context = register.value, register.kind.location, register.kind.context
     connector = connector_of(charge_point.place_of(fact.place, fact.transaction_id))
     if energy is None or not 0.0 <= energy <= LARGEST or not connector:
         return NOTHING
@@ -296,7 +306,9 @@ def _begin(state: PlausibilityState, fact: MeterSampled, charge_point: ChargePoi
     known = charge_point.transactions.get(fact.transaction_id)
     transaction_id = fact.transaction_id if known is None else known.transaction_id  # one string for all
     power, where = _watts(_power_of(fact, location)), (fact.connection_id, fact.frame_no)
-    track = Track(connector, transaction_id, *where, told, told, energy, power, location, told, energy)
+    track = Track(
+        connector, transaction_id, *where, told, told, energy, power, location, context, told, energy
+    )
     state.tracks = (*state.tracks, track)
     return changes
 
@@ -337,7 +349,12 @@ def _find(fact: MeterSampled, location: str) -> Sample | None:
         return None  # beside the main one, which is known
     for sample in fact.samples:
         kind = sample.kind
-        if kind.role is not _ENERGY or kind.phase or kind.context_class is _BEGIN or sample.value is None:
+        if (
+            kind.role is not _ENERGY
+            or kind.phase
+            or kind.context_class is not _RUNNING
+            or sample.value is None
+        ):
             continue
         if kind.family is Family.ENERGY and (kind.location == location or not location):
             return sample

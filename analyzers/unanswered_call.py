@@ -53,6 +53,7 @@ from proxy.ocpp.facts import (
     ConnectionClosed,
     ConnectionOpened,
     Fact,
+    ReplyDuplicated,
     ReplyOrphaned,
     SightLost,
     Unparseable,
@@ -146,6 +147,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
         CallAnswered,
         CallUnanswered,
         ReplyOrphaned,
+        ReplyDuplicated,
         Unparseable,
         ConnectionOpened,
         ConnectionClosed,
@@ -229,7 +231,9 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
         _take(state, fact)
         return NOTHING
 
-    def _orphaned(self, state: UnansweredCallState, fact: ReplyOrphaned) -> Sequence[Change]:
+    def _orphaned(
+        self, state: UnansweredCallState, fact: ReplyOrphaned | ReplyDuplicated
+    ) -> Sequence[Change]:
         """Proof needs a connection whose every CALL is known. It is over as soon as it has happened."""
         settled = fact.clock - state.whole_since >= self.settling_seconds * SECOND
         if fact.connection_id != state.connection or fact.message_id in _NO_ID or not settled:
@@ -334,6 +338,7 @@ class UnansweredCall(Analyzer[UnansweredCallState]):
 _HANDLERS: Final[Mapping[type[Fact], Callable[..., Sequence[Change]]]] = {
     CallUnanswered: UnansweredCall._given_up,
     ReplyOrphaned: UnansweredCall._orphaned,
+    ReplyDuplicated: UnansweredCall._orphaned,
     Unparseable: UnansweredCall._unread,
     ConnectionOpened: UnansweredCall._opened,
     ConnectionClosed: UnansweredCall._closed,

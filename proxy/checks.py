@@ -41,6 +41,13 @@ def check(config: Config) -> None:
         raise ConfigError(*problems)
 
 
+def check_analyzers(config: Config) -> None:
+    """What `analyze` needs: no CSMS, no port. Raises ConfigError as `check` does."""
+    problems = list(_wrong_analyzers(config))
+    if problems:
+        raise ConfigError(*problems)
+
+
 def _wrong_routes(config: Config) -> Iterator[str]:
     if not config.relay.upstream and not config.relay.routes:
         yield "relay.upstream is missing: where is the CSMS? (--upstream ws://host:port/path)"

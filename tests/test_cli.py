@@ -114,6 +114,12 @@ def test_check_config_prints_what_is_in_effect(say: Any, monkeypatch: pytest.Mon
     assert effective["analyzers"]["silence"]["grace_seconds"] == 30
 
 
+def test_who_has_no_csms_can_list_the_analyzers(say: Any) -> None:
+    found = say("check-config", "--analyzers")
+    assert (found.code, tomllib.loads(found.out)["analyzers"]["silence"]["grace_seconds"]) == (0, 30)
+    assert say("check-config").code == 2
+
+
 def test_run_says_why_it_cannot(say: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = say("run", "--upstream", "ws://127.0.0.1:9", "--data", "file/data")

@@ -51,12 +51,15 @@ def run(config: str | None, **flags: Any) -> None:
 @click.option("--plan", type=int, hidden=True, help="Replace the plan in this descriptor (SIGHUP).")
 def check_config(config: str | None, analyzers: bool, plan: int | None, **flags: Any) -> None:
     """Check the configuration and print it as it is in effect, secrets masked."""
-    from proxy.checks import check
+    from proxy.checks import check, check_analyzers
     from proxy.config import as_toml
 
     with config_errors():
         effective = effective_config(config, flags)
-        check(effective)
+        if analyzers and not (effective.relay.upstream or effective.relay.routes):
+            check_analyzers(effective)  # whoever only analyzes traces has no CSMS
+        else:
+            check(effective)
         if plan is not None:
             _replace_plan(plan, effective)
         elif analyzers:

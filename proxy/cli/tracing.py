@@ -61,11 +61,13 @@ def analyze(
 
 def _runner(config: str | None) -> Runner:
     """All analyzers that are on, as they are set. A new one for each file: captures know nothing of each other."""
+    from proxy.checks import check_analyzers
     from proxy.pipeline.runner import Runner
     from proxy.recorder.analysis import selection
 
     with config_errors():
         effective = effective_config(config, {})
+        check_analyzers(effective)
     chosen = selection(effective.analyzers, effective.sites)
     return Runner(chosen.analyzers, policies=chosen.policies)
 
@@ -78,6 +80,8 @@ def _reading(path: Path) -> Iterator[Callable[[int], None]]:
             length=2 * path.stat().st_size, label=path.name, file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
             yield bar.update
+    except BrokenPipeError:
+        raise  # whoever read our output has gone
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise Failure(f"{path}: {why}", WRONG_USAGE) from error

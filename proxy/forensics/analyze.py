@@ -106,13 +106,18 @@ class Analysis:
             return None
         index = self.told.messages
         self.told.messages += 1
+        self._unseen(record)
         meaning = self._capture.said(
             record.at, record.charge_point, record.direction, record.text, record.version, index + 1
         )
+        self._unseen(record)
+        return self._row(index, record, meaning)
+
+    def _unseen(self, record: Record) -> None:
+        """Of a side that the file does not hold, anything may have been said before and after this message."""
         other = DIRECTIONS[1 - DIRECTIONS.index(record.direction)]
         if other not in self._heard[record.charge_point]:
             self._capture.lost(record.at, record.charge_point, other)
-        return self._row(index, record, meaning)
 
     def _row(self, index: int, record: Record, meaning: Meaning) -> dict[str, Any]:
         call_index, latency_ms = self._joined(index, record, meaning)
@@ -127,6 +132,7 @@ class Analysis:
             "latency_ms": latency_ms,
             "verdict": _VERDICTS[meaning.verdict],
             "charge_point": record.charge_point,
+            "file": str(self.path),
         }
 
     def _joined(self, index: int, record: Record, meaning: Meaning) -> tuple[int | None, float | None]:
@@ -163,7 +169,7 @@ _EVENTS: Final = {"opened": _opened, "closed": _closed, "ping": _pinged}
 def found(analysis: Analysis) -> list[dict[str, Any]]:
     """The findings as CLI.md has them, oldest first; evidence: [connection, number of the message]."""
     ordered = sorted(analysis.findings.values(), key=lambda one: (one.at, one.charge_point, one.finding_id))
-    return [_numbered(told(finding)) for finding in ordered]
+    return [_numbered(told(finding)) | {"file": str(analysis.path)} for finding in ordered]
 
 
 def _numbered(finding: dict[str, Any]) -> dict[str, Any]:

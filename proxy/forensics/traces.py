@@ -30,6 +30,8 @@ from proxy.names import Direction
 from proxy.ocpp.times import nanoseconds
 
 MAX_LINE: Final = 64 * 1024**2
+_MARK: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _DIRECTIONS: Final = {
     "cp-to-csms": Direction.FROM_CHARGE_POINT,
@@ -72,7 +74,7 @@ def records(path: Path, seen: Callable[[int], None] = lambda size: None) -> Iter
             if len(line) > MAX_LINE:
                 yield Unreadable(number, f"longer than {MAX_LINE >> 20} MiB")
             elif line.strip():
-                yield _record(number, line)
+                yield _record(number, line.removeprefix(_MARK) if number == 1 else line)
 
 
 def _plain(file: IO[bytes]) -> IO[bytes]:

@@ -286,6 +286,7 @@ def _on(head: Head, new: Head, delta: float, seconds: float, kind: Kind) -> tupl
     if delta < 0 and kind.measurand.endswith(".Register"):
         if -delta <= max(head.step, new.step) * 1.001:  # both were rounded
             value, delta = head.value, 0.0
+            new.step = max(head.step, new.step)  # it is still the coarser number that stands
         else:
             went = Went.RESET if -delta >= _KILO and value < _NEAR_ZERO * head.value else Went.WENT_BACK
             fell_from = max(head.value, fell_from or head.value)

@@ -46,7 +46,8 @@ class Talk:
 
 
 class Capture:
-    """`name` goes into the connections' ids, so that the same capture has the same ids. `runner.findings()` drains."""
+    """`name` goes into the connections' ids, so that the same capture has the same ids; it stands for the CSMS where
+    nobody says which one it was. `runner.findings()` drains."""
 
     def __init__(self, runner: Runner, name: str = "capture") -> None:
         self.runner = runner
@@ -78,7 +79,9 @@ class Capture:
         self._advance(at)
         talk = self._connect(charge_point, version)
         self._ears.fact(
-            facts.ConnectionOpened(*self._where(talk, frame_no), version, remote_address, upstream, None)
+            facts.ConnectionOpened(
+                *self._where(talk, frame_no), version, remote_address, upstream or self._name, None
+            )
         )
         return talk.identity.connection_id
 

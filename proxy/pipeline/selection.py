@@ -10,6 +10,7 @@ charge_points = ["CP_4*"]                # patterns as in a shell; also vendors,
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, cast
 
@@ -67,10 +68,23 @@ def settled(kind: Kind, settings: Mapping[str, Any]) -> tuple[Analyzer[Any], Pol
     if unknown:
         raise ValueError(f"unknown setting {min(unknown)}")
     analyzer = _converted(own, kind)
+    _refuse_senseless(analyzer, own)
     if not common.enabled:
         return analyzer, None
     scope = Scope(common.charge_points, common.vendors, common.models, common.firmwares)
     return analyzer, Policy(scope, _severities(kind, common.severity))
+
+
+def _refuse_senseless(analyzer: Any, told: Iterable[str]) -> None:
+    """No threshold is negative or no number, and 0 is one only where it is the default. Raises ValueError."""
+    defaults = thresholds(type(analyzer))
+    for name in told:
+        value = getattr(analyzer, name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        least = "0 or more" if defaults[name] == 0 else "more than 0"
+        if not (0 < value < math.inf or (value == 0 and defaults[name] == 0)):
+            raise ValueError(f"{name}: must be {least}, not {value:g}")
 
 
 def _converted(values: Mapping[str, Any], kind: Any) -> Any:

@@ -23,7 +23,7 @@ from proxy.pipeline import runner
 AFTER_SECONDS: Final = 10.0
 """Without a sign of life; the supervisor's patience is 30 s, a step in Python is ended after 5."""
 _FRAME: Final = re.compile(r'^  File "(?P<file>.*)", line \d+ in (?P<function>\S+)$', re.MULTILINE)
-_STEPS: Final = frozenset({"_step", "_wake"})
+_STEPS: Final = frozenset({"_step", "_first_step", "_wake"})
 
 
 class Hangs:

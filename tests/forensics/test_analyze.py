@@ -129,7 +129,61 @@ def test_an_answer_belongs_to_the_newest_call_of_its_id_that_has_none(analyze: C
 @pytest.mark.parametrize("only", [CP, CSMS])
 def test_of_one_side_alone_nothing_is_said_about_the_other(analyze: Callable[..., Ran], only: str) -> None:
     lines = [*beats(range(0, 7200, 300), only), said(7200, only, [2, "r", "Reset", {"type": "Hard"}])]
-    assert [row for row in analyze(lines).rows if row["severity"] != "info"] == []
+    rows = analyze(lines).rows
+    assert [row for row in rows if row["severity"] != "info" or row["rule"] == "PR-04"] == []
+
+
+def test_a_second_answer_is_one_line(analyze: Callable[..., Ran]) -> None:
+    lines = [
+        *beats(range(0, 300, 100), CP, CSMS),
+        said(300, CSMS, [3, "h200", {"currentTime": "2026-11-20T10:00:00Z"}]),
+    ]
+    assert [row["rule"] for row in analyze(lines).rows if row["analyzer"] == "unanswered_call"] == ["PR-04"]
+
+
+def test_a_capture_is_of_one_csms(analyze: Callable[..., Ran]) -> None:
+    """Twenty charge points whose CSMS has gone mute are one finding, and twenty muted by it."""
+    names = [f"CP_{number}" for number in range(20)]
+    lines = [line for name in names for line in beats_of(name, 0)]
+    lines += [said(300 + number, CP, [2, "x", "Heartbeat", {}], name) for number, name in enumerate(names)]
+    lines += [said(500, CP, [2, "y", "Heartbeat", {}], names[0])]
+    rows = analyze(sorted(lines, key=lambda line: str(line["timestamp"]))).rows
+    [group] = [row for row in rows if row["rule"] == "PR-01-GROUP"]
+    muted = {row["muted_by"] for row in rows if row["rule"] == "PR-01" and row["severity"] == "warning"}
+    assert (group["severity"], muted) == ("critical", {group["finding_id"]})
+
+
+def beats_of(name: str, second: float) -> list[dict[str, Any]]:
+    answer = [3, "b", {"currentTime": "2026-11-20T10:00:00Z"}]
+    return [said(second, CP, [2, "b", "Heartbeat", {}], name), said(second + 1, CSMS, answer, name)]
+
+
+METER = "Energy.Active.Import.Register"
+
+
+def report(second: float, value: str, **words: str) -> dict[str, Any]:
+    at = f"2026-11-20T10:{int(second // 60):02}:{int(second % 60):02}Z"
+    sample = {"value": value, "measurand": METER, "unit": "Wh"} | words
+    payload = {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": [sample]}]}
+    return said(second, CP, [2, f"m{second}", "MeterValues", payload]) | {"ocppVersion": "1.6"}
+
+
+def test_whole_kilowatt_hours_between_finer_ones_are_no_fall(analyze: Callable[..., Ran]) -> None:
+    lines = [
+        report(60, "1000527"),
+        report(120, "1001", unit="kWh"),
+        report(180, "1000650"),
+        report(240, "1000711"),
+    ]
+    assert [row["rule"] for row in analyze(lines).rows if row["severity"] != "info"] == []
+
+
+def test_another_context_may_be_another_register(analyze: Callable[..., Ran]) -> None:
+    """A session's register told periodically, and the lifetime one with the clock (quirk 70)."""
+    lines = [report(60 * n, str(100 * n)) for n in range(1, 10)]
+    lines += [report(60 * n + 5, str(20_000_000 + 100 * n), context="Sample.Clock") for n in range(1, 10)]
+    rows = analyze(sorted(lines, key=lambda line: str(line["timestamp"]))).rows
+    assert [row["rule"] for row in rows if row["severity"] != "info"] == []
 
 
 def test_what_is_open_at_the_end_is_no_violation(analyze: Callable[..., Ran]) -> None:
@@ -193,6 +247,26 @@ def test_for_people(analyze: Callable[..., Ran]) -> None:
     out = analyze(lines, "--format", "text").out
     assert "WARNING  PR-01  CP_1: it did not answer the CSMS's Reset within 60 s." in out
     assert out.splitlines()[-1].startswith("trace.jsonl: 9 messages of 1 charge points")
+
+
+def test_a_wrong_setting_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.toml").write_text('[analyzers.silence]\nwarning_intervals = "x3"\n')
+    (tmp_path / "t.jsonl").write_text("")
+    words = ["ocpptap", "analyze", str(tmp_path / "t.jsonl"), "--config", str(tmp_path / "x.toml")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    err = capsys.readouterr().err
+    assert (ended.value.code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: analyzers.silence: Expected `int`")
+
+
+def test_each_row_names_its_file(analyze: Callable[..., Ran]) -> None:
+    lines = [said(0, CSMS, [2, "r", "Reset", {"type": "Hard"}])]
+    rows = [*analyze(lines).rows, *analyze(lines, "--messages").rows]
+    assert {Path(row["file"]).name for row in rows} == {"trace.jsonl"}
 
 
 def test_several_charge_points_in_one_file(analyze: Callable[..., Ran]) -> None:

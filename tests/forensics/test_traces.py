@@ -151,6 +151,12 @@ def test_zstandard(tmp_path: Path) -> None:
         list(records(file))
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path: Path) -> None:
+    file = tmp_path / "trace.jsonl"
+    file.write_text(json.dumps(BARE), encoding="utf-8-sig")
+    assert [type(entry) for entry in records(file)] == [Record]
+
+
 def test_progress_adds_up_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "trace.jsonl"
     file.write_text("\n".join(json.dumps(BARE) for _ in range(5000)))

@@ -48,6 +48,8 @@ def test_one_severity_for_all_rules() -> None:
         ({"severity": {"HB-09": "info"}}, "it has no rule HB-09"),
         ({"severity": "loud"}, "Invalid enum value 'loud'"),
         ({"vendors": "ABB"}, "Expected `array`"),
+        ({"warning_intervals": -3}, "warning_intervals: must be more than 0, not -3"),
+        ({"grace_seconds": "0"}, "grace_seconds: must be more than 0, not 0"),
     ],
 )
 def test_what_is_wrong_is_said(settings: dict[str, Any], said: str) -> None:
