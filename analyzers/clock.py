@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -161,9 +161,9 @@ class Clock(Analyzer[ClockState]):
     def new_state(self) -> ClockState:
         return ClockState()
 
-    def step(self, state: ClockState, fact: Fact, charge_point: ChargePoint) -> Sequence[Change]:
+    def step(self, state: ClockState, fact: Any, charge_point: ChargePoint) -> Sequence[Change]:
         """Nearly always a number and two comparisons: most of a fleet's facts come through here."""
-        told: Moment = fact.told  # type: ignore[attr-defined]  # all of `wants` have one
+        told: Moment = fact.told  # all of `wants` have one
         ns = told.ns
         if ns is not None and not state.watching:
             limit = self.drift_seconds * SECOND

@@ -5,6 +5,7 @@ A part that cannot be written, or is of another schema, is unknown from there on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import msgspec
@@ -26,7 +27,7 @@ from proxy.pipeline.runner_state import (
 from proxy.pipeline.told import Told
 
 
-class Remembering:
+class Remembering(ABC):
     """The half of the runner that is about its memory."""
 
     counts: Counts
@@ -38,14 +39,17 @@ class Remembering:
     _fleet: Point
     _analyzers: list[AnyAnalyzer]
 
+    @abstractmethod
     def _everyone(self) -> Iterable[Point]:
-        raise NotImplementedError
+        """The fleet first, then each charge point."""
 
+    @abstractmethod
     def _forget_everywhere(self, name: str) -> None:
-        raise NotImplementedError
+        """Nobody watches over this analyzer's findings any more."""
 
+    @abstractmethod
     def _sweep(self) -> None:
-        raise NotImplementedError
+        """The alarms as the states have them."""
 
     def snapshot(self) -> bytes:
         """Everything known. An analyzer whose state cannot be encoded is left out, which costs findings only."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analyzers import fault
-from analyzers.base import SECOND
+from analyzers.base import SECOND, ChargePoint
 from analyzers.fault import MAX_TROUBLES, Fault
 from proxy.names import Direction
 from proxy.ocpp import facts
@@ -235,7 +235,7 @@ def test_beyond_16_faults_the_oldest_is_given_up(story: Story) -> None:
 def test_a_healthy_status_keeps_nothing() -> None:
     state = Fault().new_state()
     fact = facts.StatusChanged("CP_1", "c1", 1, 0, 0, FIRST, "Available", Availability.AVAILABLE)
-    Fault().step(state, fact, Story().runner.points.get("CP_1"))  # type: ignore[arg-type]
+    Fault().step(state, fact, ChargePoint("CP_1"))
     assert state == Fault().new_state()
 
 

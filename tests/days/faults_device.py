@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from tests.days.editing import MINUTE, Call, Scene
@@ -139,7 +140,7 @@ def _times(value: Any, change: Callable[[str], str]) -> None:
 def _told_by(scene: Scene, change: Callable[[Call, str], str]) -> None:
     for call in scene.calls:
         if call.direction is CP:
-            _times(call.payload, lambda told, call=call: change(call, told))  # type: ignore[misc]
+            _times(call.payload, partial(change, call))
 
 
 def _off_by(scene: Scene, seconds: float) -> None:

@@ -7,6 +7,7 @@ moved stays moved for the sessions after.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from tests.days.editing import MINUTE, REGISTER, Scene, Session, meter_values, register_of, sampled
@@ -68,11 +69,14 @@ def begins_at_zero(scene: Scene) -> None:
         scene.measure(session.calls[:1], REGISTER, lambda *_: 0.0)
 
 
+def _since(begin: float, value: float, _: float) -> float:
+    return value - begin
+
+
 def rebased(scene: Scene) -> None:
     """Each session has a register of its own."""
     for session in scene.sessions:
-        begin = register_of(session.start)
-        scene.remap(session, lambda value, _, begin=begin: value - begin)  # type: ignore[misc]
+        scene.remap(session, partial(_since, register_of(session.start)))
 
 
 def spikes(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +60,7 @@ def states(port: Port, until: int = DAY) -> list[tuple[str, int]]:
 
 def well(**what: object) -> Port:
     """A port that is up but for `what`."""
-    return Port(**{"connectors": [[AVAILABLE]]} | what)  # type: ignore[arg-type]
+    return msgspec.structs.replace(Port(connectors=[[AVAILABLE]]), **what)
 
 
 def test_the_golden_example_of_the_docstring() -> None:
