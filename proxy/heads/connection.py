@@ -6,7 +6,8 @@ Encoded as MessagePack maps: a field may be added with a default, never renamed 
 
 from __future__ import annotations
 
-from typing import TypeVar
+import re
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -39,6 +40,17 @@ class Opened(msgspec.Struct, frozen=True, omit_defaults=True):
     dial_us: int = 0
     handshake_us: int = 0
     notes: tuple[str, ...] = ()
+
+
+_AUTHORIZATION: Final = re.compile(rb"^authorization[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+def security_profile(opened: Opened) -> int:
+    """As the charge point's leg shows it (OCPP-J 1.6 security §3, 2.x A00): 0 nothing, 1 password, 2 TLS and password
+    (or TLS alone), 3 TLS with a client's certificate."""
+    if opened.tls is not None:
+        return 3 if opened.tls.peer_subject else 2
+    return 1 if _AUTHORIZATION.search(opened.request_head) else 0
 
 
 class Refused(msgspec.Struct, frozen=True, omit_defaults=True):

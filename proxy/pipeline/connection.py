@@ -15,7 +15,7 @@ from proxy.heads.extensions import Deflate, negotiated_deflate, ocpp_version, su
 from proxy.names import DIRECTIONS, Direction
 from proxy.pipeline.batch import Batcher, Row
 from proxy.pipeline.budget import Budget
-from proxy.pipeline.chain import LINK_EVERY, check_of, first_link
+from proxy.pipeline.chain import check_of, first_link
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.conversation import Conversation, ConversationState
 from proxy.pipeline.gaps import write_gap
@@ -175,45 +175,12 @@ class Connection:
 
     def _whole(self, lane: Lane, frame: Frame, meaning: Meaning) -> None:
         """Hot: what `_row` does, for a frame that has to wait for nothing and of which nothing is masked."""
-        who, batcher, payload, text = self.identity, self.batcher, frame.payload, meaning.text
         self.frame_no += 1
-        chain = lane.chain
-        link = chain.add(lane.wire(frame))
-        row = (
-            self.time.at,
-            batcher.number,
-            self.frame_no,
-            frame.offset,
-            meaning.answers,
-            frame.mask,
-            link[0] << 8 | link[1],
-            lane.direction,
-            FRAME,
-            frame.opcode,
-            frame.fin,
-            frame.rsv,
-            frame.masked,
-            meaning.message_type,
-            meaning.verdict,
-            meaning.truncated,
-            0,
-            who.connection_id,
-            who.charge_point,
-            frame.header,
-            payload,
-            text,
-            meaning.message_id,
-            meaning.action,
-            meaning.latency_us,
-            b"",
-            link if chain.rows % LINK_EVERY == 0 else b"",
-            meaning.pointer,
-            meaning.rule,
-            meaning.clause,
-            who.journal,
-            who.source,
+        link = lane.chain.add(lane.wire(frame))
+        row = self._frame_row(
+            lane, self.time.at, self.frame_no, FRAME, frame, meaning, link, frame.payload, meaning.text
         )
-        batcher.frame(row, len(payload) + len(text))
+        self.batcher.frame(row, len(frame.payload) + len(meaning.text))
         self._count(lane, frame, meaning)
 
     def _control(self, lane: Lane, frame: Frame, number: int) -> Meaning:
@@ -313,7 +280,7 @@ class Connection:
         if held.meaning.redacted:
             self._emit_masked(lane, held)
         else:
-            row = self._frame_row(lane, held, lane.bind(piece), piece.payload, held.meaning.text)
+            row = self._held_row(lane, held, lane.bind(piece), piece.payload, held.meaning.text)
             self.batcher.frame(row, len(piece.payload) + len(held.meaning.text))
         if type(piece) is Frame or (type(piece) is Part and piece.last):
             self._count(lane, piece, held.meaning)
@@ -322,7 +289,7 @@ class Connection:
         """The row binds a digest that only the key can make: it can still be checked without its bytes."""
         digest = lane.digest(held.piece, self.key)
         payload, text = left_of(held.piece, held.meaning.text)
-        row = self._frame_row(lane, held, lane.chain.add(digest), payload, text, digest)
+        row = self._held_row(lane, held, lane.chain.add(digest), payload, text, digest)
         self.batcher.frame(row, len(payload) + len(text))
 
     def _count(self, lane: Lane, piece: Frame | Part, meaning: Meaning) -> None:
@@ -330,45 +297,55 @@ class Connection:
         tally = self.batcher.tally
         tally.frame(lane.direction, piece.opcode, meaning.message_type, unparseable, len(piece.payload))
 
-    def _frame_row(
+    def _held_row(
         self, lane: Lane, held: Held, link: bytes, payload: bytes, text: bytes, digest: bytes = b""
     ) -> Row:
-        """By position, in the order of tables.py["frames"]."""
-        piece, meaning, who = held.piece, held.meaning, self.identity
-        if isinstance(piece, Opaque):
-            opcode = fin = rsv = masked = mask = 0
-            header = b""
-        else:
-            opcode, fin, rsv, masked = piece.opcode, piece.fin, piece.rsv, piece.masked
-            mask, header = piece.mask, piece.header
+        known = (held.at, held.frame_no, held.kind, held.piece, held.meaning)
+        return self._frame_row(lane, *known, link, payload, text, digest)
+
+    def _frame_row(
+        self,
+        lane: Lane,
+        at: int,
+        number: int,
+        kind: int,
+        piece: Piece,
+        meaning: Meaning,
+        link: bytes,
+        payload: bytes,
+        text: bytes,
+        digest: bytes = b"",
+    ) -> Row:
+        """By position, in the order of tables.py["frames"]. Hot."""
+        who = self.identity
         return (
-            held.at,
+            at,
             self.batcher.number,
-            held.frame_no,
+            number,
             piece.offset,
             meaning.answers,
-            mask,
+            piece.mask,
             check_of(link),
             lane.direction,
-            held.kind,
-            opcode,
-            fin,
-            rsv,
-            masked,
+            kind,
+            piece.opcode,
+            piece.fin,
+            piece.rsv,
+            piece.masked,
             meaning.message_type,
             meaning.verdict,
             meaning.truncated,
             meaning.redacted,
             who.connection_id,
             who.charge_point,
-            header,
+            piece.header,
             payload,
             text,
             meaning.message_id,
             meaning.action,
             meaning.latency_us,
             digest,
-            link if held.kind == TAIL or lane.chain.link_due else b"",
+            link if kind == TAIL or lane.chain.link_due else b"",
             meaning.pointer,
             meaning.rule,
             meaning.clause,

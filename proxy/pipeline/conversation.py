@@ -9,13 +9,12 @@ held a secret is masked whole.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from proxy.heads.connection import Closed, Opened
+from proxy.heads.connection import Closed, Opened, security_profile
 from proxy.names import Direction
 from proxy.ocpp import facts
 from proxy.ocpp.conformance.silent import judging
@@ -351,16 +350,6 @@ class Conversation:
         self.boot = state.boot
         self._last_clock = state.last_clock
         self.speak(state.version)
-
-
-_AUTHORIZATION: Final = re.compile(rb"^authorization[ \t]*:", re.IGNORECASE | re.MULTILINE)
-
-
-def security_profile(opened: Opened) -> int | None:
-    """As the charge point's leg shows it (`ConnectionOpened`)."""
-    if opened.tls is not None:
-        return 3 if opened.tls.peer_subject else 2
-    return 1 if _AUTHORIZATION.search(opened.request_head) else 0
 
 
 def _nobody(fact: Fact) -> None:

@@ -12,7 +12,7 @@ Nothing raises. At most 1 MiB and one header are held.
 from __future__ import annotations
 
 import enum
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 import msgspec
 
@@ -64,7 +64,15 @@ class Part(msgspec.Struct, frozen=True, gc=False, tag="part"):
 
 
 class Opaque(msgspec.Struct, frozen=True, gc=False, tag="opaque"):
-    """Bytes as on the wire that are no frames. `reason` stands on the first piece of a run."""
+    """Bytes as on the wire that are no frames, hence without what frames have. `reason` stands on the first piece of a
+    run."""
+
+    header: ClassVar[bytes] = b""
+    mask: ClassVar[int] = 0
+    masked: ClassVar[bool] = False
+    fin: ClassVar[bool] = False
+    rsv: ClassVar[int] = 0
+    opcode: ClassVar[int] = 0
 
     offset: int
     payload: bytes
