@@ -281,3 +281,41 @@ def seconds(nanoseconds: int) -> str:
 def number(value: float, unit: str) -> str:
     """For `observed` and `limit`: 12.3 kWh, 230 V; at most three digits behind the point."""
     return f"{value:.3f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")
+
+
+def kwh(watt_hours: float) -> str:
+    return number(watt_hours / 1000.0, "kWh")
+
+
+def place_words(place: Place) -> str:
+    """ "connector 1", "EVSE 1", "the charge point"."""
+    place_number = connector_of(place)
+    if not place_number:
+        return "the charge point"
+    return f"connector {place_number}" if place.evse_id is None else f"EVSE {place_number}"
+
+
+def is_older(told_ns: int | None, known_ns: int | None) -> bool:
+    """By the device's clock; a time that cannot be read is not."""
+    return told_ns is not None and known_ns is not None and told_ns < known_ns
+
+
+def once(raised: Raised) -> Sequence[Change]:
+    """It happened, and is over."""
+    over = Cleared(
+        raised.rule,
+        key=raised.key,
+        connector_id=raised.connector_id,
+        transaction_id=raised.transaction_id,
+        charge_point=raised.charge_point,
+    )
+    return [raised, over]
+
+
+def host_of(address: str) -> str:
+    """Without the port, which differs between any two connections: of 10.0.0.1:4711 and [2001:db8::1]:4711; an IPv6
+    address alone stays."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, _ = address.rpartition(":")
+    return host if "." in host and ":" not in host else address

@@ -31,6 +31,7 @@ from analyzers.base import (
     Rule,
     Severity,
     State,
+    host_of,
 )
 from proxy.ocpp.facts import ConnectionClosed, ConnectionOpened, Fact, LifeSeen, SightLost
 
@@ -104,7 +105,7 @@ class DuplicateIdentity(Analyzer[DuplicateIdentityState]):
     def _opened(
         self, state: DuplicateIdentityState, fact: ConnectionOpened, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        return self._add(state, fact, _host(fact.remote_address))
+        return self._add(state, fact, host_of(fact.remote_address)[:MAX_ADDRESS])
 
     def _closed(
         self, state: DuplicateIdentityState, fact: ConnectionClosed | SightLost, charge_point: ChargePoint
@@ -222,12 +223,6 @@ def _settle(state: DuplicateIdentityState) -> Sequence[Change]:
         return NOTHING
     state.overlap = state.wake_at = None
     return (Cleared(DUPLICATE),) if overlap.told else NOTHING
-
-
-def _host(address: str) -> str:
-    """Without the port, which differs between any two connections."""
-    host = address.rsplit(":", 1)[0] if "." in address or "]" in address else address
-    return host.strip("[]")[:MAX_ADDRESS]
 
 
 def _left(old: Line) -> str:

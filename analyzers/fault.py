@@ -39,6 +39,7 @@ from analyzers.base import (
     Severity,
     State,
     connector_of,
+    place_words,
     seconds,
 )
 from proxy.ocpp.facts import Availability, Booted, Fact, FaultCleared, FaultReported, Place, StatusChanged
@@ -231,7 +232,7 @@ class Fault(Analyzer[FaultState]):
             CHATTERING,
             f"{times} times within {seconds(now - trouble.recent[0])}",
             f"{self.toggles} within {self.toggle_window_seconds} s",
-            f"{trouble.name} of {_where(trouble.place)}",
+            f"{trouble.name} of {place_words(trouble.place)}",
             key=_key(trouble),
             connector_id=connector_of(trouble.place),
             severity=trouble.severity,
@@ -354,7 +355,7 @@ def _raised(trouble: Trouble, observed: str, times: int = 1) -> Raised:
         FAULT,
         observed,
         "no fault",
-        _where(trouble.place),
+        place_words(trouble.place),
         _key(trouble),
         connector_of(trouble.place),
         severity=trouble.severity,
@@ -371,10 +372,3 @@ def _key(trouble: Trouble) -> str:
     """Two connectors of an EVSE, and two variables with one techCode, are two faults."""
     connector = "" if trouble.place.evse_id is None else f"{trouble.place.connector_id} "
     return f"{connector}{trouble.source} {trouble.name}"
-
-
-def _where(place: Place) -> str:
-    number = connector_of(place)
-    if not number:
-        return "the charge point"
-    return f"connector {number}" if place.evse_id is None else f"EVSE {number}"

@@ -32,6 +32,7 @@ from analyzers.base import (
     Rule,
     Severity,
     State,
+    host_of,
 )
 from proxy.ocpp.facts import ConnectionOpened, Fact, HandshakeFailed
 
@@ -100,7 +101,7 @@ class HandshakeAttack(FleetAnalyzer[HandshakeAttackState]):
     def _opened(
         self, state: HandshakeAttackState, fact: ConnectionOpened, charge_point: ChargePoint
     ) -> Sequence[Change]:
-        host = _host(fact.remote_address)
+        host = host_of(fact.remote_address)
         if host:
             state.gateways.pop(host, None)
             state.gateways[host] = True
@@ -114,7 +115,7 @@ class HandshakeAttack(FleetAnalyzer[HandshakeAttackState]):
     ) -> Sequence[Change]:
         if not self._is_about_credentials(fact):
             return NOTHING
-        host, never_got_in = _host(fact.remote_address), charge_point.life.message_clock < 0
+        host, never_got_in = host_of(fact.remote_address), charge_point.life.message_clock < 0
         changes: list[Change] = []
         if fact.charge_point:
             changes += self._try_name(state, fact, host)
@@ -218,12 +219,6 @@ _HANDLERS: Final[
     HandshakeFailed: HandshakeAttack._failed,
     ConnectionOpened: HandshakeAttack._opened,
 }
-
-
-def _host(address: str) -> str:
-    """Without the port: of 10.0.0.1:4711 and [2001:db8::1]:4711; an IPv6 address alone stays."""
-    host = address.rsplit(":", 1)[0] if "." in address or "]" in address else address
-    return host.strip("[]")
 
 
 def _told(state: HandshakeAttackState) -> int:

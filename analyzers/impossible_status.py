@@ -39,6 +39,9 @@ from analyzers.base import (
     Severity,
     State,
     connector_of,
+    is_older,
+    once,
+    place_words,
     seconds,
 )
 from proxy.ocpp.facts import (
@@ -166,7 +169,7 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
     ) -> Sequence[Change]:
         word = _WORDS.get(fact.status) or _word(fact.status)
         spot = _find(state, fact)
-        if spot is not None and (spot.status == word or _is_older(fact.told.ns, spot.told_ns)):
+        if spot is not None and (spot.status == word or is_older(fact.told.ns, spot.told_ns)):
             return NOTHING
         changes = _over(spot, fact.clock)
         if _is_16(fact.place.evse_id, charge_point):
@@ -294,7 +297,7 @@ class ImpossibleStatus(Analyzer[ImpossibleStatusState]):
             frames.append((transaction.connection_id, transaction.frame_no))
         passed, limit = seconds(now - spot.since), seconds(self.contradiction_seconds * SECOND)
         there = "no transaction runs there" if transaction is None else "a transaction runs there"
-        where = _where(spot.evse_id, spot.connector_id)
+        where = place_words(Place(spot.evse_id, spot.connector_id))
         raised = Raised(
             IMPOSSIBLE,
             passed,
@@ -328,26 +331,24 @@ def _word(status: str) -> str:
 
 def _judge(fact: StatusChanged, word: str, spot: Spot | None) -> list[Change]:
     """What one StatusNotification of 1.6 says by itself, and after the last one."""
-    where, status = _where(fact.place.evse_id, fact.place.connector_id), _NAMES.get(word, "")
+    where, status = place_words(fact.place), _NAMES.get(word, "")
     changes: list[Change] = []
     if word and fact.place.connector_id == 0 and word not in _OF_THE_WHOLE:
-        changes += _once(fact, spot, f"{where} says {status}", ", which only a connector can")
+        changes += _seen_once(fact, spot, f"{where} says {status}", ", which only a connector can")
     if word and fact.error_code == "EVCommunicationError" and word not in _WITH_EV_ERROR:
         said = f"{where} says {status} with EVCommunicationError"
-        changes += _once(fact, spot, said, ", they do not go together")
+        changes += _seen_once(fact, spot, said, ", they do not go together")
     if word and spot is not None and spot.status and word not in _ALLOWED.get(spot.status, _NAMES):
         said = f"{where} went from {_NAMES[spot.status]} to {status}"
-        changes += _once(fact, spot, said, ", the standard has no such change")
+        changes += _seen_once(fact, spot, said, ", the standard has no such change")
     return changes
 
 
-def _once(fact: StatusChanged, spot: Spot | None, said: str, why: str) -> list[Change]:
-    """It happened, and is over."""
+def _seen_once(fact: StatusChanged, spot: Spot | None, said: str, why: str) -> Sequence[Change]:
     before = () if spot is None else ((spot.connection_id, spot.frame_no),)
     connector = connector_of(fact.place)
     evidence = (*before, (fact.connection_id, fact.frame_no))
-    raised = Raised(IMPOSSIBLE, said, "OCPP 1.6 §4.9", said + why, said, connector, evidence=evidence)
-    return [raised, Cleared(IMPOSSIBLE, key=said, connector_id=connector)]
+    return once(Raised(IMPOSSIBLE, said, "OCPP 1.6 §4.9", said + why, said, connector, evidence=evidence))
 
 
 def _over(spot: Spot | None, now: int) -> list[Change]:
@@ -392,15 +393,5 @@ def _is_16(evse_id: int | None, charge_point: ChargePoint) -> bool:
     return evse_id is None and not charge_point.version.startswith("2")
 
 
-def _is_older(told_ns: int | None, known_ns: int | None) -> bool:
-    return told_ns is not None and known_ns is not None and told_ns < known_ns
-
-
 def _key(spot: Spot) -> str:
     return f"{spot.connector_id} {spot.status}"
-
-
-def _where(evse_id: int | None, connector_id: int | None) -> str:
-    if evse_id is None:
-        return f"connector {connector_id}" if connector_id else "the charge point"
-    return f"EVSE {evse_id}" if evse_id else "the charge point"

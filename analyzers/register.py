@@ -30,7 +30,6 @@ from analyzers.base import (
     Analyzer,
     Change,
     ChargePoint,
-    Cleared,
     Evidence,
     OpenTransaction,
     Raised,
@@ -38,7 +37,10 @@ from analyzers.base import (
     Severity,
     State,
     connector_of,
+    kwh,
     number,
+    once,
+    place_words,
 )
 from proxy.names import Direction
 from proxy.ocpp.facts import (
@@ -197,7 +199,7 @@ class Register(Analyzer[RegisterState]):
             transaction_id=fact.transaction_id if transaction is None else transaction.transaction_id,
             evidence=(*begin, (fact.connection_id, fact.frame_no)),
         )
-        return _once(raised)
+        return once(raised)
 
     def _fell(self, head: Head, value: float, reading: Reading, within: bool | None) -> Raised | None:
         """A fall; `within` a transaction that began before both numbers, None: nobody knows."""
@@ -206,11 +208,11 @@ class Register(Analyzer[RegisterState]):
         fallen = head.value - value
         if not _is_a_fall(reading, within) or fallen <= self.tolerance_wh:
             return None
-        told = f"from {_kwh(head.value)} to {_kwh(value)}"
+        told = f"from {kwh(head.value)} to {kwh(value)}"
         if reading.went is Went.RESET:
             return _began_anew(head.value, told)
         limit = number(max(self.tolerance_wh, head.step), "Wh")
-        return Raised(WENT_BACK, f"{_kwh(fallen)}, {told}", limit, severity=_severity(reading, within))
+        return Raised(WENT_BACK, f"{kwh(fallen)}, {told}", limit, severity=_severity(reading, within))
 
     def _rose(self, head: Head, value: float, reading: Reading, within: bool | None) -> Raised | None:
         """From a 0 that it fell to: back where it was, or on from there."""
@@ -219,10 +221,10 @@ class Register(Analyzer[RegisterState]):
             return None
         if value >= before and self._is_too_fast(value, reading.seconds or 0.0):
             severity = Severity.CRITICAL if within else Severity.WARNING
-            return Raised(PLACEHOLDER, f"then {_kwh(value)}", _kwh(before), severity=severity)
+            return Raised(PLACEHOLDER, f"then {kwh(value)}", kwh(before), severity=severity)
         if reading.habit is Habit.PER_TRANSACTION:
             return None
-        return _began_anew(before, f"from {_kwh(before)} to 0 and on to {_kwh(value)}")
+        return _began_anew(before, f"from {kwh(before)} to 0 and on to {kwh(value)}")
 
     def _is_too_fast(self, wh: float, seconds: float) -> bool:
         return wh > self.placeholder_above_wh and wh * _HOUR > self.most_power_w * seconds
@@ -263,11 +265,11 @@ class Register(Analyzer[RegisterState]):
             return NOTHING
         if not shown and not self._is_too_fast(stop or 0.0, _passed(transaction, fact)):
             return NOTHING
-        end = "not told" if stop is None else _kwh(stop)
+        end = "not told" if stop is None else kwh(stop)
         raised = Raised(
             PLACEHOLDER,
             f"the transaction's begin is 0, its end {end}",
-            _kwh(self.placeholder_above_wh),
+            kwh(self.placeholder_above_wh),
             _words(transaction.place, None),
             connector_id=connector_of(transaction.place),
             transaction_id=fact.transaction_id,
@@ -278,15 +280,7 @@ class Register(Analyzer[RegisterState]):
                 (fact.connection_id, fact.frame_no),
             ),
         )
-        return _once(raised)
-
-
-def _once(raised: Raised) -> Sequence[Change]:
-    """It happened, and is over."""
-    cleared = Cleared(
-        raised.rule, connector_id=raised.connector_id, transaction_id=raised.transaction_id, key=raised.key
-    )
-    return [raised, cleared]
+        return once(raised)
 
 
 def _transaction_of(fact: MeterSampled, place: Place, charge_point: ChargePoint) -> OpenTransaction | None:
@@ -342,13 +336,9 @@ def _taken(state: RegisterState, transaction_id: str) -> Evidence:
     return tuple([(suspect.connection_id, suspect.frame_no) for suspect in mine])
 
 
-def _kwh(wh: float) -> str:
-    return number(wh / 1000.0, "kWh")
-
-
 def _words(place: Place, kind: Kind | None) -> str:
     """ "connector 1", "EVSE 1, L1, Inlet"."""
-    where = f"connector {place.connector_id}" if place.evse_id is None else f"EVSE {place.evse_id}"
+    where = place_words(place)
     if kind is None:
         return where
     location = "" if kind.location == "Outlet" else kind.location

@@ -35,6 +35,8 @@ from analyzers.base import (
     Severity,
     State,
     connector_of,
+    is_older,
+    place_words,
     seconds,
 )
 from proxy.names import Direction
@@ -125,7 +127,7 @@ class Stuck(Analyzer[StuckState]):
             return NOTHING
         _resume(state, fact.connection_id, fact.clock)
         down = next((down for down in state.downs or () if down.place == fact.place), None)
-        if down is not None and _is_older(fact.told.ns, down.told_ns):
+        if down is not None and is_older(fact.told.ns, down.told_ns):
             return NOTHING
         if fact.availability in _DOWN:
             return self._goes_down(state, fact) if down is None else self._stays_down(down, fact)
@@ -230,7 +232,7 @@ class Stuck(Analyzer[StuckState]):
             STUCK,
             seconds(now - down.since),
             seconds(minutes * 60 * SECOND),
-            f"{_where(down.place)} has been {down.status}",
+            f"{place_words(down.place)} has been {down.status}",
             _key(down.place),
             connector_of(down.place),
             severity=severity,
@@ -278,10 +280,6 @@ def _within(state: StuckState, place: Place) -> list[Down]:
     return [down for down in state.downs or () if _covers(place, down.place)]
 
 
-def _is_older(told_ns: int | None, known_ns: int | None) -> bool:
-    return told_ns is not None and known_ns is not None and told_ns < known_ns
-
-
 def _is_whole(place: Place) -> bool:
     return connector_of(place) in (None, 0)
 
@@ -296,10 +294,3 @@ def _covers(asked: Place, place: Place) -> bool:
 def _key(place: Place) -> str:
     """Two connectors of one EVSE are two things."""
     return "" if place.evse_id is None else f"{place.connector_id}"
-
-
-def _where(place: Place) -> str:
-    number = connector_of(place)
-    if not number:
-        return "the charge point"
-    return f"connector {number}" if place.evse_id is None else f"EVSE {number}"

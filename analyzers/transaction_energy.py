@@ -29,21 +29,22 @@ from analyzers.base import (
     Analyzer,
     Change,
     ChargePoint,
-    Cleared,
     OpenTransaction,
     Raised,
     Rule,
     Severity,
     State,
     connector_of,
+    kwh,
     number,
+    once,
+    place_words,
 )
 from proxy.names import Direction
 from proxy.ocpp.facts import (
     BytesLost,
     Fact,
     MeterSampled,
-    Place,
     SightLost,
     TransactionEnded,
     TransactionStarted,
@@ -202,7 +203,7 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
         if distance <= self.missing_wh or is_other:
             return NOTHING
         limit = number(self.missing_wh, "Wh")
-        return _once(_missing(meter, fact, f"{_kwh(distance)} above", limit, Severity.WARNING))
+        return once(_missing(meter, fact, f"{kwh(distance)} above", limit, Severity.WARNING))
 
     def _below_stop(
         self, meter: Meter, fact: TransactionStarted, distance: float, habit: Habit
@@ -213,7 +214,7 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
             if habit is not Habit.LIFETIME:
                 return NOTHING
             severity = Severity.INFO
-        return _once(_missing(meter, fact, f"{_kwh(distance)} below", limit, severity))
+        return once(_missing(meter, fact, f"{kwh(distance)} below", limit, severity))
 
     # the stop
 
@@ -244,17 +245,17 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
         if stop is None:
             return NOTHING, None
         if start is not None and start - stop > self.rounding_wh:
-            return _once(_less(transaction, fact, start, stop)), None
+            return once(_less(transaction, fact, start, stop)), None
         last = self._last_above(meter, fact, stop)
         if last is not None:
-            observed = f"stopped with {_kwh(stop)}, but a sample was {_kwh(last)}"
+            observed = f"stopped with {kwh(stop)}, but a sample was {kwh(last)}"
             frame = (meter.connection_id, meter.frame_no)
-            return _once(self._unlike(transaction, fact, observed, frame)), None
+            return once(self._unlike(transaction, fact, observed, frame)), None
         if start is None or meter.low is None or not _is_one_register(meter, start, stop):
             return NOTHING, stop
         low, connection_id, frame_no = meter.low
-        observed = f"started with {_kwh(start)}, but a sample was {_kwh(low)}"
-        return _once(self._unlike(transaction, fact, observed, (connection_id, frame_no))), stop
+        observed = f"started with {kwh(start)}, but a sample was {kwh(low)}"
+        return once(self._unlike(transaction, fact, observed, (connection_id, frame_no))), stop
 
     def _last_above(self, meter: Meter, fact: TransactionEnded, stop: float) -> float | None:
         """The last sample of before the stop, if it is above it; above twice as much is another register."""
@@ -271,7 +272,7 @@ class TransactionEnergy(Analyzer[TransactionEnergyState]):
             UNLIKE_SAMPLES,
             observed,
             number(self.mismatch_wh, "Wh"),
-            _words(transaction.place),
+            place_words(transaction.place),
             connector_id=connector_of(transaction.place),
             transaction_id=fact.transaction_id,
             evidence=(_begin(transaction), frame, (fact.connection_id, fact.frame_no)),
@@ -346,7 +347,7 @@ def _missing(meter: Meter, fact: TransactionStarted, observed: str, limit: str, 
         MISSING,
         observed,
         limit,
-        _words(fact.place),
+        place_words(fact.place),
         connector_id=meter.connector_id,
         transaction_id=fact.transaction_id,
         severity=severity,
@@ -357,28 +358,14 @@ def _missing(meter: Meter, fact: TransactionStarted, observed: str, limit: str, 
 def _less(transaction: OpenTransaction, fact: TransactionEnded, start: float, stop: float) -> Raised:
     return Raised(
         LESS_THAN_STARTED,
-        _kwh(stop),
-        _kwh(start),
-        _words(transaction.place),
+        kwh(stop),
+        kwh(start),
+        place_words(transaction.place),
         connector_id=connector_of(transaction.place),
         transaction_id=fact.transaction_id,
         evidence=(_begin(transaction), (fact.connection_id, fact.frame_no)),
     )
 
 
-def _once(raised: Raised) -> Sequence[Change]:
-    """It happened, and is over."""
-    cleared = Cleared(raised.rule, connector_id=raised.connector_id, transaction_id=raised.transaction_id)
-    return [raised, cleared]
-
-
 def _begin(transaction: OpenTransaction) -> tuple[str, int]:
     return transaction.connection_id, transaction.frame_no
-
-
-def _kwh(wh: float) -> str:
-    return number(wh / 1000.0, "kWh")
-
-
-def _words(place: Place) -> str:
-    return f"connector {place.connector_id}" if place.evse_id is None else f"EVSE {place.evse_id}"
