@@ -256,6 +256,19 @@ _WITH_PASSWORD: Final = re.compile(rb"[a-z]:\\?/\\?/[!-~]{0,256}?:[!-~]{1,256}?@
 _WITH_TOKEN: Final = re.compile(_PARAMETER.encode() + rb"[^&#;\s\"'<>]")
 
 
+_NAMED_VALUES: Final = (
+    (b'"changeconfiguration"', b'"value"', re.compile(rb'"key"\s*:\s*"[^"]*"')),
+    (b'"setvariables"', b'"attributevalue"', re.compile(rb'"variable"\s*:\s*\{[^{}]*?"name"\s*:\s*"[^"]*"')),
+)
+"""Actions that set a value by the name beside it: of a text that is cut off, the name may be what is missing."""
+
+
+def _has_value_without_name(low: bytes) -> bool:
+    return any(
+        action in low and low.count(value) > len(name.findall(low)) for action, value, name in _NAMED_VALUES
+    )
+
+
 def scan(data: bytes) -> bool:
     """Do these bytes, of any kind, name a secret or hold a URL with a password? Letters may be escaped, or UTF-16."""
     low = data.lower()
@@ -264,6 +277,8 @@ def scan(data: bytes) -> bool:
     if b"\\u" in low:
         low = _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), low).lower()
     if any(hint in low and any(name in low for name in names) for hint, names in _NAMES.items()):
+        return True
+    if _has_value_without_name(low):
         return True
     if b"@" in low and _WITH_PASSWORD.search(low):
         return True

@@ -176,6 +176,18 @@ def test_bytes_that_name_a_secret_are_found(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "cut",
+    [
+        b'[2,"1","ChangeConfiguration",{"value":"s3cr3t","key":"Author',
+        b'[2,"1","SetVariables",{"setVariableData":[{"attributeValue":"s3cr3t","component":{"name":"SecurityCtrlr"},"vari',
+        b'[2,"1","SetVariables",{"setVariableData":[{"variable":{"name":"A"},"attributeValue":"1"},{"attributeValue":"s',
+    ],
+)
+def test_a_value_whose_name_is_cut_off_may_be_a_secret(cut: bytes) -> None:
+    assert scan(cut)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"",
