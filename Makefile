@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check bench bench-relay bench-recorder bench-analyzers confusion kill faults crash-states evidence install packages clean
+.PHONY: demo test check dashboards bench bench-relay bench-recorder bench-analyzers bench-metrics confusion kill faults \
+  crash-states evidence install packages clean
 
 demo: install  ## the proxy between a simulated CSMS and a simulated fleet, on free loopback ports
 	$(BIN)/ocpptap demo
@@ -17,7 +18,10 @@ check: install  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-recorder bench-analyzers bench-relay  ## what it costs; close everything else first, the machine is to be quiet
+dashboards: install  ## write dashboards/grafana/*.json anew from dashboards/*.py
+	$(BIN)/python -m dashboards
+
+bench: bench-recorder bench-analyzers bench-metrics bench-relay  ## what it costs; close everything else first, the machine is to be quiet
 
 bench-relay: install  ## the relay beside nginx, HAProxy, mitmproxy, in one interleaved run (12 minutes; ARGS=--quick: 1)
 	@sh tests/bench/packages.sh
@@ -29,6 +33,9 @@ bench-recorder: install  ## the journal alone; the recorder by stage, and with t
 
 bench-analyzers: install  ## the analyzers' memory per charge point; `ocpptap analyze` over a trace and one ten times as long (5 minutes)
 	$(BIN)/python -m tests.bench.analyzers $(ARGS)
+
+bench-metrics: install  ## /metrics of a fleet of 10,000 charge points (1 minute)
+	$(BIN)/python -m tests.bench.metrics $(ARGS)
 
 confusion: install  ## 500 healthy days, then every fault: which rule names which (5 minutes)
 	$(BIN)/python -m tests.days.confusion --write $(ARGS)

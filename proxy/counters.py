@@ -1,176 +1,40 @@
-"""Every metric's name, and the two files they travel in (DESIGN 9: a leaf).
+"""The two files in which metrics travel (DESIGN 9: a leaf; what they mean stands in `metrics.py`).
 
-One table per writer. RELAY: u64 slots in one memory-mapped file per relay worker, so that the hot path is
-`view[INDEX] += n` (37 ns against 400 of a client object) and nothing is lost when a worker is killed.
-RECORDER: a small JSON file, replaced each second. Admin reads both and asks nobody.
-Rules: a slot has one writing thread; counters never go back (a successor goes on where the dead worker
-was); gauges begin at 0 with each life, and are such that the sum over all workers means something.
-Names: prefix `ocpptap_`, base units, bounded label values, never an id.
+RELAY: u64 slots in one memory-mapped file per relay worker, so that the hot path is `view[INDEX] += n` (37 ns against
+400 of a client object) and nothing is lost when a worker is killed. RECORDER: a small file, replaced each second.
+Admin reads both and asks nobody. Rules: a slot has one writing thread; counters never go back (a successor goes on
+where the dead worker was); gauges begin at 0 with each life, and are such that the sum over all workers means
+something.
 """
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import mmap
 import os
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
-
-class Kind(enum.Enum):
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of the table. `series`: all label values of a slot metric; the recorder's come as they come.
-
-    `unit` is what one count of a slot stands for: times are counted in whole nanoseconds.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    series: tuple[tuple[str, ...], ...] = ((),)
-    buckets: tuple[float, ...] = ()
-    unit: float = 1
-
-    @property
-    def width(self) -> int:
-        """Slots of one series: a histogram has one per bucket, one for +Inf, one for the sum."""
-        return len(self.buckets) + 2 if self.kind is Kind.HISTOGRAM else 1
-
-
-DIRECTIONS: Final = ("from_charge_point", "from_csms")
-INITIATORS: Final = ("charge_point", "csms", "proxy")
-OTHER: Final = "other"
-NANOSECOND: Final = 1e-9
-
-CLIENT_REASONS: Final = ("gone", "timeout", "tls", "capacity", "journal", "draining", OTHER)
-"""Why the charge point's leg of a handshake failed."""
-# fmt: off
-HEAD_REASONS: Final = (
-    "proxy_protocol", "head_too_long", "head_unfinished", "bytes_behind_head", "control_byte", "bare_lf", "bare_cr",
-    "request_line", "http_version", "head_method", "method", "target_form", "too_many_headers", "folded_line",
-    "header_line", "header_name", "two_hosts", "content_length", "transfer_encoding", "upgrade", "connection",
-    "dot_segment", "encoded_separator", "encoded_nul", "fragment", "empty_identity", "identity_too_long", "no_route",
-    "bad_head",
-)
-# fmt: on
-"""The rule of proxy/heads that refused a head; a leaf cannot import it, a test compares. Else `bad_head`."""
-UPSTREAM_REASONS: Final = (
-    "resolve",
-    "connect",
-    "connect_timeout",
-    "tls",
-    "tls_timeout",
-    "head",
-    "head_timeout",
-    "gone",
-    "busy",
-    "status_3xx",
-    "status_4xx",
-    "status_5xx",
+from proxy.metrics import (
+    APPEND_BUCKETS,
+    LAG_BUCKETS,
+    NANOSECOND,
     OTHER,
+    RECORDER,
+    RELAY,
+    RELAY_BUCKETS,
+    Kind,
+    Metric,
 )
-"""Why the CSMS's side failed; `status_…`: it answered, and not with 101."""
-
-APPEND_BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
-INSERT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-_FAILURES: Final = (
-    *product(("charge_point",), (*HEAD_REASONS, *CLIENT_REASONS)),
-    *product(("csms",), UPSTREAM_REASONS),
-)
-
-RELAY: Final = (
-    Metric("ocpptap_connections", Kind.GAUGE, "Charge points connected through the proxy now."),
-    Metric("ocpptap_handshakes", Kind.GAUGE, "Connections accepted whose handshake is not finished."),
-    Metric("ocpptap_connections_opened_total", Kind.COUNTER, "Tunnels opened: the CSMS answered 101."),
-    Metric(
-        "ocpptap_connections_closed_total",
-        Kind.COUNTER,
-        "Tunnels closed, by who ended them.",
-        ("initiator",),
-        tuple((who,) for who in INITIATORS),
-    ),
-    Metric(
-        "ocpptap_handshake_failures_total",
-        Kind.COUNTER,
-        "Handshakes that did not become a tunnel, by the leg that failed and why.",
-        ("side", "reason"),
-        _FAILURES,
-    ),
-    Metric(
-        "ocpptap_relayed_bytes_total",
-        Kind.COUNTER,
-        "Bytes passed on after the heads.",
-        ("direction",),
-        tuple((direction,) for direction in DIRECTIONS),
-    ),
-    Metric(
-        "ocpptap_journal_append_seconds",
-        Kind.HISTOGRAM,
-        "Time one append to the journal took; what the journal adds to a message.",
-        buckets=APPEND_BUCKETS,
-        unit=NANOSECOND,
-    ),
-    Metric("ocpptap_journal_bytes_total", Kind.COUNTER, "Bytes appended to the journal."),
-    Metric("ocpptap_journal_writers", Kind.GAUGE, "Relay workers whose journal takes bytes."),
-    Metric("ocpptap_journal_gaps_total", Kind.COUNTER, "Times the journal stopped taking bytes."),
-    Metric("ocpptap_journal_gap_bytes_total", Kind.COUNTER, "Bytes relayed that the journal did not take."),
-)
-
-RECORDER: Final = (
-    Metric(
-        "ocpptap_frames_total",
-        Kind.COUNTER,
-        "Frames recorded; type is the WebSocket or OCPP-J message type.",
-        ("direction", "type"),
-    ),
-    Metric("ocpptap_frame_bytes_total", Kind.COUNTER, "Payload bytes of frames recorded.", ("direction",)),
-    Metric("ocpptap_gaps_total", Kind.COUNTER, "Gaps recorded: what was not seen.", ("kind",)),
-    Metric("ocpptap_gap_bytes_total", Kind.COUNTER, "Bytes known to be missing from the record.", ("kind",)),
-    Metric("ocpptap_findings_total", Kind.COUNTER, "Findings opened.", ("analyzer", "rule", "severity")),
-    Metric("ocpptap_analyzer_errors_total", Kind.COUNTER, "Failures inside an analyzer.", ("analyzer",)),
-    Metric("ocpptap_rows_total", Kind.COUNTER, "Rows acknowledged by the store.", ("table",)),
-    Metric("ocpptap_recorder_lag_bytes", Kind.GAUGE, "Journal bytes not yet recorded."),
-    Metric("ocpptap_recorder_lag_seconds", Kind.GAUGE, "Age of the newest moment that is recorded."),
-    Metric(
-        "ocpptap_recorder_safe_mode",
-        Kind.GAUGE,
-        "1 while the recorder writes frames only, after three deaths.",
-    ),
-    Metric("ocpptap_store_up", Kind.GAUGE, "1 while the store takes rows."),
-    Metric("ocpptap_store_errors_total", Kind.COUNTER, "Inserts that failed and were tried again."),
-    Metric("ocpptap_store_insert_seconds", Kind.HISTOGRAM, "Time one insert took.", buckets=INSERT_BUCKETS),
-)
-
-ADMIN: Final = (
-    Metric("ocpptap_build_info", Kind.GAUGE, "Always 1; the version that runs.", ("version", "python")),
-    Metric("ocpptap_connections_limit", Kind.GAUGE, "Connections the descriptor limit leaves room for."),
-    Metric("ocpptap_part_up", Kind.GAUGE, "1 while the process of that name is up and beats.", ("part",)),
-    Metric("ocpptap_part_starts_total", Kind.COUNTER, "Times the process was started.", ("part",)),
-)
-"""What admin knows by itself or from the supervisor."""
-
-TABLE: Final = (*RELAY, *RECORDER, *ADMIN)
-"""All there is; the documentation, dashboards and alerts may name no other."""
 
 
 def _layout(metrics: Sequence[Metric]) -> dict[tuple[str, ...], int]:
-    """(name, label values...) -> first slot. Slot 0 holds the table's fingerprint."""
+    """(name, label values...) -> first slot. Slot 0 holds the table's fingerprint: what a slot means."""
     places: dict[tuple[str, ...], int] = {}
     at = 1
     for metric in metrics:
@@ -182,15 +46,13 @@ def _layout(metrics: Sequence[Metric]) -> dict[tuple[str, ...], int]:
 
 INDEX: Final[Mapping[tuple[str, ...], int]] = _layout(RELAY)
 SLOT_COUNT: Final = 1 + sum(metric.width * len(metric.series) for metric in RELAY)
-_FINGERPRINT: Final = zlib.crc32(repr(sorted(INDEX.items())).encode()) | 1 << 32
-_GAUGES: Final = tuple(INDEX[metric.name,] for metric in RELAY if metric.kind is Kind.GAUGE)
+_MEANING: Final = tuple((metric.name, metric.series, metric.buckets, metric.unit) for metric in RELAY)
+_FINGERPRINT: Final = zlib.crc32(repr(_MEANING).encode()) | 1 << 32
+_GAUGES: Final = tuple(
+    INDEX[metric.name, *values] for metric in RELAY if metric.kind is Kind.GAUGE for values in metric.series
+)
 
-CONNECTIONS: Final = INDEX["ocpptap_connections",]
 HANDSHAKES: Final = INDEX["ocpptap_handshakes",]
-CONNECTIONS_OPENED: Final = INDEX["ocpptap_connections_opened_total",]
-CLOSED_BY: Final[Mapping[str, int]] = {
-    who: INDEX["ocpptap_connections_closed_total", who] for who in INITIATORS
-}
 BYTES_FROM_CHARGE_POINT: Final = INDEX["ocpptap_relayed_bytes_total", "from_charge_point"]
 BYTES_FROM_CSMS: Final = INDEX["ocpptap_relayed_bytes_total", "from_csms"]
 APPEND_SECONDS: Final = INDEX["ocpptap_journal_append_seconds",]
@@ -198,9 +60,36 @@ JOURNAL_BYTES: Final = INDEX["ocpptap_journal_bytes_total",]
 JOURNAL_WRITERS: Final = INDEX["ocpptap_journal_writers",]
 JOURNAL_GAPS: Final = INDEX["ocpptap_journal_gaps_total",]
 JOURNAL_GAP_BYTES: Final = INDEX["ocpptap_journal_gap_bytes_total",]
+RELAY_CPU: Final = INDEX["ocpptap_relay_cpu_seconds_total",]
 
-_APPEND_LIMITS_NS: Final = tuple(round(limit / NANOSECOND) for limit in APPEND_BUCKETS)
+
+def _limits_ns(buckets: Sequence[float]) -> tuple[int, ...]:
+    return tuple(round(limit / NANOSECOND) for limit in buckets)
+
+
+_APPEND_LIMITS: Final = _limits_ns(APPEND_BUCKETS)
 _APPEND_SUM: Final = APPEND_SECONDS + len(APPEND_BUCKETS) + 1
+_RELAY_LIMITS: Final = _limits_ns(RELAY_BUCKETS)
+_UP: Final = INDEX["ocpptap_relay_seconds", "from_charge_point"]
+_DOWN: Final = INDEX["ocpptap_relay_seconds", "from_csms"]
+_UP_SUM: Final = _UP + len(RELAY_BUCKETS) + 1
+_DOWN_SUM: Final = _DOWN + len(RELAY_BUCKETS) + 1
+_LAG: Final = INDEX["ocpptap_loop_lag_seconds",]
+_LAG_LIMITS: Final = _limits_ns(LAG_BUCKETS)
+_LAG_SUM: Final = _LAG + len(LAG_BUCKETS) + 1
+_SLOT_MASK: Final = (1 << 64) - 1
+
+
+def connected(version: str, profile: int) -> int:
+    """The gauge of those with this OCPP version ("" or unknown: other) and security profile."""
+    place = INDEX.get(("ocpptap_connections", version, str(profile)))
+    return INDEX["ocpptap_connections", OTHER, str(profile)] if place is None else place
+
+
+def opened(listener: str, version: str) -> int:
+    """The counter of tunnels opened; `listener`: plain or tls."""
+    place = INDEX.get(("ocpptap_connections_opened_total", listener, version))
+    return INDEX["ocpptap_connections_opened_total", listener, OTHER] if place is None else place
 
 
 def handshake_failure(side: str, reason: str) -> int:
@@ -211,8 +100,28 @@ def handshake_failure(side: str, reason: str) -> int:
 
 def observe_append(view: memoryview, nanoseconds: int) -> None:
     """One append into the histogram."""
-    view[APPEND_SECONDS + bisect_left(_APPEND_LIMITS_NS, nanoseconds)] += 1
+    view[APPEND_SECONDS + bisect_left(_APPEND_LIMITS, nanoseconds)] += 1
     view[_APPEND_SUM] += nanoseconds
+
+
+def observe_relay(view: memoryview, nanoseconds: int, from_charge_point: int, from_csms: int) -> None:
+    """So many chunks of each direction that were here no longer than this.
+
+    With `durability = "sync"` these sums may pass 2**64 within years: they begin anew then, as a counter may.
+    """
+    bucket = bisect_left(_RELAY_LIMITS, nanoseconds)
+    if from_charge_point:
+        view[_UP + bucket] += from_charge_point
+        view[_UP_SUM] = (view[_UP_SUM] + nanoseconds * from_charge_point) & _SLOT_MASK
+    if from_csms:
+        view[_DOWN + bucket] += from_csms
+        view[_DOWN_SUM] = (view[_DOWN_SUM] + nanoseconds * from_csms) & _SLOT_MASK
+
+
+def observe_lag(view: memoryview, nanoseconds: int) -> None:
+    """By how much the event loop was late once."""
+    view[_LAG + bisect_left(_LAG_LIMITS, nanoseconds)] += 1
+    view[_LAG_SUM] += nanoseconds
 
 
 # --- the relay's slots
@@ -299,12 +208,24 @@ def read_slots(path: Path) -> list[int] | None:
 # --- the recorder's file
 
 
-class Series(msgspec.Struct, frozen=True):
-    """One series: a value; for a histogram its sum, with one count per bucket and one for +Inf."""
+class Exemplar(msgspec.Struct, frozen=True, array_like=True):
+    """One observation that fell into bucket number `bucket`: seconds, when (Unix seconds), and the call it was."""
+
+    bucket: int
+    value: float
+    at: float
+    connection_id: str
+    message_id: str
+
+
+class Series(msgspec.Struct, frozen=True, array_like=True):
+    """One series: a value; for a histogram its sum, with one count per bucket and one for +Inf, and of some buckets
+    the last observation."""
 
     labels: tuple[str, ...]
     value: float
     bins: tuple[int, ...] = ()
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -315,26 +236,76 @@ class Published(msgspec.Struct, frozen=True):
     series: dict[str, list[Series]]
 
 
+_File = TypeVar("_File")
+
+
 def recorder_path(data: Path) -> Path:
     return data / "metrics" / "recorder.json"
 
 
 def publish(path: Path, published: Published) -> None:
     """Replace the file, or leave the old one: a full disk must not end the recorder."""
+    _replace(path, published)
+
+
+def read_published(path: Path) -> Published | None:
+    """None when there is none, or one that cannot be understood."""
+    return _read(path, Published)
+
+
+# --- the charge points' own figures, which the recorder writes only when somebody asked for them
+
+
+class ChargePointFigures(msgspec.Struct, frozen=True):
+    """One charge point as it stands. `seen_at`: when it was last heard of (Unix seconds). `connectors`: ("1", or of
+    2.x "2.1"; place of its status in `metrics.CONNECTOR_STATUSES`). `findings`: how many are open, by severity."""
+
+    charge_point: str
+    connected: bool
+    seen_at: float
+    connectors: list[tuple[str, int]] = []
+    findings: dict[str, int] = {}
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    site: str = ""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """By name; `left_out`: how many more were asked for than the limit lets through."""
+
+    left_out: int
+    charge_points: list[ChargePointFigures]
+
+
+def listed_path(data: Path) -> Path:
+    return data / "metrics" / "charge-points.json"
+
+
+def publish_listed(path: Path, listed: Listed) -> None:
+    """Replace the file, or leave the old one."""
+    _replace(path, listed)
+
+
+def read_listed(path: Path) -> Listed | None:
+    """None when there is none, or one that cannot be understood."""
+    return _read(path, Listed)
+
+
+def _replace(path: Path, value: Published | Listed) -> None:
     new = path.with_suffix(".new")
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(published))
+            file.write(msgspec.json.encode(value))
         new.replace(path)
 
 
-def read_published(path: Path) -> Published | None:
-    """None when there is none, or one that cannot be understood."""
+def _read(path: Path, kind: type[_File]) -> _File | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Published)
-    except (OSError, ValueError):
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -349,25 +320,33 @@ class Family(msgspec.Struct, frozen=True):
 
 
 def read(data: Path) -> list[Family]:
-    """All metrics of a data directory: the relay's summed over its workers, then the recorder's."""
-    workers = [values for path in _slot_files(data) if (values := read_slots(path)) is not None]
+    """All metrics of a data directory: the relay's, over all its workers, then the recorder's."""
+    files = ((path.stem.removeprefix("relay-"), read_slots(path)) for path in _slot_files(data))
+    workers = {worker: values for worker, values in files if values is not None}
     published = read_published(recorder_path(data))
     found = published.series if published else {}
     return [*_relay_families(workers), *_recorder_families(found)]
 
 
-def _relay_families(workers: Sequence[Sequence[int]]) -> Iterator[Family]:
+def _relay_families(workers: Mapping[str, Sequence[int]]) -> Iterator[Family]:
     if not workers:
         return
-    totals = [sum(column) for column in zip(*workers, strict=True)]
+    totals = [sum(column) for column in zip(*workers.values(), strict=True)]
     for metric in RELAY:
-        yield Family(metric, [_slot_series(metric, values, totals) for values in metric.series])
+        if metric.worker_label:
+            yield Family(
+                metric, [_slot_series(metric, (), slots, (name,)) for name, slots in workers.items()]
+            )
+        else:
+            yield Family(metric, [_slot_series(metric, values, totals, values) for values in metric.series])
 
 
-def _slot_series(metric: Metric, values: tuple[str, ...], totals: Sequence[int]) -> Series:
+def _slot_series(
+    metric: Metric, values: tuple[str, ...], slots: Sequence[int], labels: tuple[str, ...]
+) -> Series:
     first = INDEX[metric.name, *values]
     last = first + metric.width - 1
-    return Series(values, totals[last] * metric.unit, tuple(totals[first:last]))
+    return Series(labels, slots[last] * metric.unit, tuple(slots[first:last]))
 
 
 def _recorder_families(found: Mapping[str, Iterable[Series]]) -> Iterator[Family]:

@@ -16,7 +16,7 @@ from proxy.admin.settings import AdminProcess
 from proxy.checks import all_routes, upstreams
 from proxy.config import Config, as_dict, flat, load, without_password
 from proxy.recorder.settings import RecorderSettings
-from proxy.relay.settings import Listener, RelaySettings
+from proxy.relay.settings import Listener, RelaySettings, TlsSettings
 from proxy.supervisor.settings import Child, Plan
 
 RELAY_RESTART_LIMIT_SECONDS: Final = 2.0
@@ -105,6 +105,8 @@ def _recorder_child(config: Config, taken: Taken) -> Child:
         journal=msgspec.to_builtins(config.journal),
         analyzers=config.analyzers,
         sites=config.sites,
+        charge_points=_published(config),
+        charge_point_limit=config.admin.charge_point_limit,
         log_format=config.log.format,
         log_level=config.log.level,
         **msgspec.to_builtins(config.recorder),
@@ -120,6 +122,21 @@ def _recorder_child(config: Config, taken: Taken) -> Child:
     )
 
 
+def _published(config: Config) -> tuple[str, ...]:
+    """The patterns of charge points on the page of their own; `site:NAME` stands for those of the site."""
+    patterns: list[str] = []
+    for word in config.admin.charge_points:
+        kind, colon, name = word.partition(":")
+        patterns += config.sites.get(name, []) if colon and kind == "site" else [word]
+    return tuple(dict.fromkeys(patterns))
+
+
+def _certificates(tls: TlsSettings) -> tuple[tuple[str, str], ...]:
+    """(role, file) of the certificates that we present."""
+    files = (("listener", tls.certificate), ("upstream_client", tls.upstream_certificate))
+    return tuple((role, file) for role, file in files if file)
+
+
 def _admin_child(config: Config, taken: Taken) -> Child:
     fd, _ = taken.admin
     settings = AdminProcess(
@@ -128,6 +145,9 @@ def _admin_child(config: Config, taken: Taken) -> Child:
         admin=config.admin,
         capacity=taken.capacity,
         version=version(),
+        revision=os.environ.get("OCPPTAP_REVISION", ""),
+        store=config.store.url,
+        certificates=_certificates(config.relay.tls),
         log_format=config.log.format,
         log_level=config.log.level,
     )
@@ -158,8 +178,8 @@ RELOADABLE: Final = (
 )
 _TAKEN_OVER: Final[Mapping[str, tuple[str, ...]]] = {
     "relay": ("routes", "tls", "journal", "log_format", "log_level"),
-    "recorder": ("analyzers", "sites", "journal", "log_format", "log_level"),
-    "admin": ("log_format", "log_level"),
+    "recorder": ("analyzers", "sites", "charge_points", "journal", "log_format", "log_level"),
+    "admin": ("certificates", "log_format", "log_level"),
 }
 
 
@@ -199,6 +219,8 @@ def _renewed(child: Child, config: Config) -> Child:
         "journal": msgspec.to_builtins(config.journal),
         "analyzers": config.analyzers,
         "sites": config.sites,
+        "charge_points": _published(config),
+        "certificates": _certificates(config.relay.tls),
         "log_format": config.log.format,
         "log_level": config.log.level,
     }

@@ -151,6 +151,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "notes": "Array(String)",
         "last_link_from_charge_point": "String",
         "last_link_from_csms": "String",
+        "source_connection_id": "String",
         "source": "LowCardinality(String)",
     },
     "gaps": {

@@ -16,7 +16,7 @@ settings.register_profile("ocpptap", deadline=None)
 settings.load_profile("ocpptap")
 
 PROCESSES: Final = frozenset(
-    {"admin", "bench", "e2e", "faults", "recorder", "relay", "simulator", "store", "supervisor"}
+    {"admin", "bench", "dashboards", "e2e", "faults", "recorder", "relay", "simulator", "store", "supervisor"}
 )
 _HERE: Final = Path(__file__).parent
 

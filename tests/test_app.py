@@ -85,11 +85,11 @@ def test_each_run_has_the_next_number(tmp_path: Path) -> None:
 
 def test_a_run_begins_with_gauges_at_zero(tmp_path: Path) -> None:
     begin(tmp_path)
-    counters.Slots.open(counters.slots_path(tmp_path, 5)).set(counters.CONNECTIONS, 3)
+    counters.Slots.open(counters.slots_path(tmp_path, 5)).set(counters.connected("1.6", 1), 3)
     begin(tmp_path)
     slots = counters.read_slots(counters.slots_path(tmp_path, 5))
     assert slots is not None
-    assert slots[counters.CONNECTIONS] == 0
+    assert slots[counters.connected("1.6", 1)] == 0
 
 
 def test_each_worker_has_a_listener_on_the_same_port(bound: Any) -> None:

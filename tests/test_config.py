@@ -145,6 +145,8 @@ FROM_ELSEWHERE = {
     "journal",
     "analyzers",
     "sites",
+    "charge_points",
+    "charge_point_limit",
     "log_format",
     "log_level",
 }

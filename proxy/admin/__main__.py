@@ -16,6 +16,7 @@ from proxy import log
 from proxy.admin.server import application
 from proxy.admin.settings import AdminProcess
 from proxy.admin.status import Order, Status, parse_order
+from proxy.admin.uptime import FleetUptime
 from proxy.lifeline import Lifeline
 
 BEAT_SECONDS: Final = 1.0
@@ -24,18 +25,21 @@ LEAVE: Final = ("drain", "stop")
 
 
 async def serve(process: AdminProcess, lifeline: Lifeline) -> None:
-    status, leave = Status(), asyncio.Event()
-    runner = web.AppRunner(application(process, status), access_log=None, shutdown_timeout=GOODBYE_SECONDS)
+    status, leave, uptime = Status(process.certificates), asyncio.Event(), FleetUptime(process)
+    pages = application(process, status, uptime)
+    runner = web.AppRunner(pages, access_log=None, shutdown_timeout=GOODBYE_SECONDS)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=process.listener)).start()
     asyncio.get_running_loop().add_reader(lifeline.fileno(), obey, lifeline, status, leave)
+    computing = asyncio.ensure_future(uptime.run())
     lifeline.ready()
     while not leave.is_set():
         lifeline.beat()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(leave.wait(), BEAT_SECONDS)
     asyncio.get_running_loop().remove_reader(lifeline.fileno())
-    await runner.cleanup()
+    computing.cancel()
+    await asyncio.gather(computing, runner.cleanup(), return_exceptions=True)
 
 
 def obey(lifeline: Lifeline, status: Status, leave: asyncio.Event) -> None:
@@ -51,10 +55,11 @@ def obey(lifeline: Lifeline, status: Status, leave: asyncio.Event) -> None:
 
 def follow(order: Order, status: Status, leave: asyncio.Event) -> None:
     if order.order == "status":
-        status.parts = order.parts
+        status.parts, status.configured = order.parts, order.configured
     elif order.order in LEAVE:
         leave.set()
     elif order.order == "settings":
+        status.certificates = order.settings.certificates
         log.configure("admin", order.settings.log_format, order.settings.log_level)
 
 

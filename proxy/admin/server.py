@@ -1,4 +1,4 @@
-"""The pages. Text for people, /metrics for Prometheus; no SQL, no payloads, nothing that changes anything."""
+"""The pages: text for people, metrics for Prometheus. No SQL, no payloads, nothing that changes anything."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from proxy.admin.exposition import TEXT, page
 from proxy.admin.guard import middleware
-from proxy.admin.metrics import Files, exposition
+from proxy.admin.metrics import Collector, NoUptime, Uptime
 from proxy.admin.settings import AdminProcess
 from proxy.admin.status import Status
 
@@ -18,16 +19,20 @@ INDEX: Final = """ocpptap {version}
 
 /livez    200 while this process answers
 /readyz   200 while every relay worker is up (a store that is down does not matter here)
-/metrics  Prometheus and OpenMetrics
+/metrics  Prometheus and OpenMetrics: the fleet and ocpptap itself
+/metrics/charge-points  Prometheus: charge points one by one{off}
 
 """
+NO_CHARGE_POINTS: Final = "no charge points are let through: set admin.charge_points\n"
 
 
-def application(process: AdminProcess, status: Status) -> web.Application:
-    files = Files(process, status)
+def application(process: AdminProcess, status: Status, uptime: Uptime | None = None) -> web.Application:
+    collector = Collector(process, status, uptime or NoUptime())
+    shown = bool(process.admin.charge_points)
+    head = INDEX.format(version=process.version, off="" if shown else " (off: set admin.charge_points)")
 
     async def index(_: web.Request) -> web.Response:
-        return web.Response(text=INDEX.format(version=process.version) + _lines(status))
+        return web.Response(text=head + _lines(status))
 
     async def livez(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -36,14 +41,29 @@ def application(process: AdminProcess, status: Status) -> web.Application:
         return web.Response(status=200 if status.ready() else 503, text=_lines(status))
 
     async def metrics(request: web.Request) -> web.Response:
-        page, content_type = exposition(files, ",".join(request.headers.getall("Accept", [])))
-        return web.Response(body=page, headers={"Content-Type": content_type})
+        accept = ",".join(request.headers.getall("Accept", []))
+        return _exposed(*page(await collector.families(), accept))
 
-    pages: dict[str, Handler] = {"/": index, "/livez": livez, "/readyz": readyz, "/metrics": metrics}
+    async def charge_points(_: web.Request) -> web.Response:
+        if not shown:
+            return web.Response(status=404, text=NO_CHARGE_POINTS)
+        return _exposed(await collector.charge_points(), TEXT)
+
+    pages: dict[str, Handler] = {
+        "/": index,
+        "/livez": livez,
+        "/readyz": readyz,
+        "/metrics": metrics,
+        "/metrics/charge-points": charge_points,
+    }
     app = web.Application(middlewares=[middleware(process.admin)])
     app.add_routes([web.get(path, page) for path, page in pages.items()])
     app.on_response_prepare.append(_add_headers)
     return app
+
+
+def _exposed(body: bytes, content_type: str) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 def _lines(status: Status) -> str:

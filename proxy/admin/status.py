@@ -18,11 +18,20 @@ class PartStatus(msgspec.Struct, frozen=True):
     part: str
     state: State
     starts: int
+    pid: int = 0
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """When the configuration in force was read (Unix time), and whether the last attempt to read it anew worked."""
+
+    at: float = 0.0
+    ok: bool = True
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """What SIGHUP changes here: the log, nothing else."""
+    """What SIGHUP changes here."""
 
+    certificates: tuple[tuple[str, str], ...] = ()
     log_format: str = "text"
     log_level: str = "info"
 
@@ -32,6 +41,7 @@ class Order(msgspec.Struct, frozen=True):
 
     order: str
     parts: tuple[PartStatus, ...] = ()
+    configured: Configured = Configured()
     settings: Reload = Reload()
 
 
@@ -41,10 +51,12 @@ def parse_order(line: bytes) -> Order:
 
 
 class Status:
-    """Replaced as a whole by each status order."""
+    """Each value is replaced as a whole: by a status order, `certificates` by settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: tuple[tuple[str, str], ...] = ()) -> None:
         self.parts: tuple[PartStatus, ...] = ()
+        self.configured = Configured()
+        self.certificates = certificates
 
     def ready(self) -> bool:
         """Every relay worker is up: new charge points are served. The store's state plays no part."""

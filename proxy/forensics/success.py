@@ -7,9 +7,9 @@ for the success rate, UC Davis TRR 2024 for visits):
 - Signals of one token at one charge point within 10 minutes of each other are one attempt, until it has its
   transaction: a start that failed and the one after it are two attempts.
 - An authorization while the token's own transaction runs is no attempt: it is how a driver stops.
-- An attempt succeeds with more than 0.1 kWh (DC: 0.5) and an outcome that the standard labels successful. Without a
-  transaction, without energy or with a failure it fails. What nobody knows yet (still running, its end or its energy
-  was not seen, a reason without a label) is undecided, and in no rate.
+- An attempt succeeds as its transaction does (`pipeline/charged.py`). Without a transaction, without energy or with a
+  failure it fails. What nobody knows yet (still running, its end or its energy was not seen, a reason without a label)
+  is undecided, and in no rate.
 - A visit is the attempts of one token at one charge point, each within 10 minutes of the end of the one before. Without
   a token a transaction is a visit of its own.
 """
@@ -22,10 +22,10 @@ from typing import Final
 import msgspec
 
 from proxy.forensics.intervals import MINUTE
+from proxy.ocpp.facts import Outcome
+from proxy.pipeline.charged import Became, Current, became
 
 APART: Final = 10 * MINUTE
-SUCCESS_WH: Final = 100.0
-SUCCESS_DC_WH: Final = 500.0
 MAX_OPEN: Final = 100_000
 """Attempts remembered of a fleet; over that the oldest are counted as they stand."""
 
@@ -36,11 +36,6 @@ class Kind(enum.StrEnum):
     AUTHORIZATION = "authorization"
     REMOTE_START = "remote_start"
     TRANSACTION = "transaction"
-
-
-class Current(enum.IntEnum):
-    AC = 0
-    DC = 1
 
 
 class Verdict(enum.Enum):
@@ -91,14 +86,20 @@ def percent(part: int, whole: int) -> float | None:
     return 1_000_000 * part // whole / 10_000 if whole > 0 else None
 
 
+_OUTCOMES: Final = {"success": Outcome.SUCCESS, "failure": Outcome.FAILURE}
+_VERDICTS: Final = {
+    Became.SUCCESS: Verdict.SUCCESS,
+    Became.FAILED: Verdict.FAILURE,
+    Became.ZERO_ENERGY: Verdict.FAILURE,
+    Became.UNKNOWN: Verdict.UNDECIDED,
+}
+
+
 def verdict(energy_wh: float | None, outcome: str, state: str, current: Current) -> Verdict:
     """What became of a transaction, by its row's columns."""
     if state != "ended":
         return Verdict.UNDECIDED
-    least = SUCCESS_DC_WH if current is Current.DC else SUCCESS_WH
-    if outcome == "failure" or (energy_wh is not None and energy_wh <= least):
-        return Verdict.FAILURE
-    return Verdict.SUCCESS if outcome == "success" and energy_wh is not None else Verdict.UNDECIDED
+    return _VERDICTS[became(energy_wh, _OUTCOMES.get(outcome, Outcome.UNKNOWN), current)]
 
 
 class _Attempt(msgspec.Struct, gc=False):

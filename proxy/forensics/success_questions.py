@@ -10,14 +10,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from proxy.forensics.find import rows
-from proxy.forensics.success import APART, Counting, Counts, Current, Kind, Signal, Verdict, verdict
+from proxy.forensics.success import APART, Counting, Counts, Kind, Signal, Verdict, verdict
 from proxy.forensics.uptime_questions import ACCEPTED, Asked
+from proxy.pipeline.charged import DC_WATT, Current
 from proxy.store.client import Store
 
 ROWS_AT_ONCE: Final = 200_000
 MOST_PIECES: Final = 1_000
-DC_WATT: Final = 43_500.0
-"""More than AC gives (63 A, three phases). Who tells a state of charge is on DC too."""
 
 _KINDS: Final = {str(kind): kind for kind in Kind}
 _COUNT: Final = """

@@ -101,8 +101,12 @@ def observed(month: Totals) -> float | None:
 
 
 def nevi(year: Totals) -> float:
-    """A leap year of outage would come out below 0."""
-    return percent(max(0, YEAR_MINUTES - (year.down + year.unknown)), YEAR_MINUTES) or 0.0
+    return percent(nevi_minutes(year), YEAR_MINUTES) or 0.0
+
+
+def nevi_minutes(year: Totals) -> int:
+    """The rule's numerator; a leap year of outage would come out below 0."""
+    return max(0, YEAR_MINUTES - (year.down + year.unknown))
 
 
 def recorded_until(data: Path) -> int:
@@ -123,18 +127,18 @@ def uptime(store: Store, wanted: Wanted) -> Report:
     if wanted.now <= since:
         raise ValueError(f"{name_of(wanted.month)} has not begun")
     horizon = min(wanted.now, max(wanted.recorded, ask.recorded_until(store)))
-    until = end if wanted.now >= end else _until_now(since, horizon, wanted.now)
+    until = end if wanted.now >= end else until_now(since, horizon, wanted.now)
     asked = Asked(
         wanted.charge_point,
         lookback=begin_of(wanted.month - MONTHS + 1 - LOOKBACK),
         since=begin_of(wanted.month - MONTHS + 1),
         horizon=min(horizon, until),
     )
-    known = _known(store, asked, wanted.now)
+    known = known_of(store, asked, wanted.now)
     ports = [
         _port_uptime(charge_point, port, facts, wanted, until)
         for charge_point in known.passports
-        for port, facts in _ports(known, charge_point, wanted.exclusions, asked)
+        for port, facts in ports_of(known, charge_point, wanted.exclusions, asked)
     ]
     return Report(
         name_of(wanted.month),
@@ -145,12 +149,12 @@ def uptime(store: Store, wanted: Wanted) -> Report:
     )
 
 
-def _until_now(since: int, horizon: int, now: int) -> int:
+def until_now(since: int, horizon: int, now: int) -> int:
     """A month that is not over ends with the record, if that is of just now; else what follows it is unknown."""
     return horizon if now - horizon <= GRACE and horizon > since else now
 
 
-class _Known(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct, frozen=True):
     """What the store said about the fleet. `unobserved`: of all charge points."""
 
     unobserved: Sequence[Piece]
@@ -161,12 +165,12 @@ class _Known(msgspec.Struct, frozen=True):
     never_charging: Mapping[str, list[tuple[int, Piece]]]
 
 
-def _known(store: Store, asked: Asked, now: int) -> _Known:
+def known_of(store: Store, asked: Asked, now: int) -> Known:
     edges = [
         Piece(-_FOREVER, ask.kept_since(store, now), "older than what the store keeps"),
         Piece(asked.horizon, _FOREVER, "nothing was recorded any more"),
     ]
-    return _Known(
+    return Known(
         union([*edges, *ask.unobserved(store, asked)]),
         ask.passports(store, asked),
         ask.losses(store, asked),
@@ -176,8 +180,8 @@ def _known(store: Store, asked: Asked, now: int) -> _Known:
     )
 
 
-def _ports(
-    known: _Known, charge_point: str, exclusions: Sequence[Exclusion], asked: Asked
+def ports_of(
+    known: Known, charge_point: str, exclusions: Sequence[Exclusion], asked: Asked
 ) -> list[tuple[int | None, Port]]:
     """The ports of a charge point with what is known of them; one without a number where it never named any."""
     passport = known.passports[charge_point]
@@ -217,7 +221,7 @@ def _port_uptime(charge_point: str, port: int | None, facts: Port, wanted: Wante
         charge_point,
         port,
         months[-1],
-        _sum(months),
+        summed(months),
         with_data,
         with_data == MONTHS and _is_whole(entries) and until == begin_of(wanted.month + 1),
         outages(clipped(entries, begin_of(wanted.month), until)),
@@ -229,7 +233,7 @@ def _is_whole(entries: Sequence[Entry]) -> bool:
     return bool(entries) and entries[0].state != "unknown"
 
 
-def _sum(several: Iterable[Totals]) -> Totals:
+def summed(several: Iterable[Totals]) -> Totals:
     several = list(several)
     return Totals(**{name: sum(getattr(one, name) for one in several) for name in Totals.__struct_fields__})
 
@@ -249,10 +253,10 @@ def fleet(report: Report) -> Fleet:
     charging = Counts()
     for counts in report.charging.values():
         charging.add(counts)
-    minutes = sum(max(0, YEAR_MINUTES - port.year.down - port.year.unknown) for port in report.ports)
+    minutes = sum(nevi_minutes(port.year) for port in report.ports)
     return Fleet(
         len(report.ports),
-        _sum(port.month for port in report.ports),
+        summed(port.month for port in report.ports),
         percent(minutes, YEAR_MINUTES * len(report.ports)),
         min((port.months for port in report.ports), default=0),
         bool(report.ports) and all(port.regulatory for port in report.ports),

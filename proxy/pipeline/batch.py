@@ -40,11 +40,11 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batcher:
-    """Collects rows; `ready` holds the batches that are complete, oldest first."""
+    """Collects rows; `ready` holds the batches that are complete, oldest first. `tally`: what was counted so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
         self.ready: list[Batch] = []
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self.number = 0
         self.at = 0
         self._where = (-1, -1)

@@ -21,7 +21,7 @@ from proxy.pipeline.conversation import Conversation, ConversationState
 from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.lane import Lane, LaneState
-from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Held, Meaning
+from proxy.pipeline.rows import FRAME, NO_MEANING, OPAQUE, PART, TAIL, UNPARSEABLE, Held, Meaning, frame_row
 from proxy.pipeline.watch import UNDECIDED, UNREAD, differs, left_of, of_control, of_unread
 from proxy.wire.frames import NO_ROOM, Frame, Opaque, Part, Piece
 from proxy.wire.messages import INVALID_UTF8, Assembled
@@ -177,8 +177,20 @@ class Connection:
         """Hot: what `_row` does, for a frame that has to wait for nothing and of which nothing is masked."""
         self.frame_no += 1
         link = lane.chain.add(lane.wire(frame))
-        row = self._frame_row(
-            lane, self.time.at, self.frame_no, FRAME, frame, meaning, link, frame.payload, meaning.text
+        row = frame_row(
+            self.identity,
+            self.batcher.number,
+            lane.direction,
+            self.time.at,
+            self.frame_no,
+            FRAME,
+            frame,
+            meaning,
+            check_of(link),
+            link if lane.chain.link_due else b"",
+            frame.payload,
+            meaning.text,
+            b"",
         )
         self.batcher.frame(row, len(frame.payload) + len(meaning.text))
         self._count(lane, frame, meaning)
@@ -293,64 +305,24 @@ class Connection:
         self.batcher.frame(row, len(payload) + len(text))
 
     def _count(self, lane: Lane, piece: Frame | Part, meaning: Meaning) -> None:
-        unparseable = meaning.verdict == UNPARSEABLE
-        tally = self.batcher.tally
-        tally.frame(lane.direction, piece.opcode, meaning.message_type, unparseable, len(piece.payload))
+        size, told = len(piece.payload), meaning.message_type
+        self.batcher.tally.frame(lane.direction, piece.opcode, told, meaning.verdict, meaning.action, size)
 
     def _held_row(
         self, lane: Lane, held: Held, link: bytes, payload: bytes, text: bytes, digest: bytes = b""
     ) -> Row:
         known = (held.at, held.frame_no, held.kind, held.piece, held.meaning)
-        return self._frame_row(lane, *known, link, payload, text, digest)
-
-    def _frame_row(
-        self,
-        lane: Lane,
-        at: int,
-        number: int,
-        kind: int,
-        piece: Piece,
-        meaning: Meaning,
-        link: bytes,
-        payload: bytes,
-        text: bytes,
-        digest: bytes = b"",
-    ) -> Row:
-        """By position, in the order of tables.py["frames"]. Hot."""
-        who = self.identity
-        return (
-            at,
+        kept = link if held.kind == TAIL or lane.chain.link_due else b""
+        return frame_row(
+            self.identity,
             self.batcher.number,
-            number,
-            piece.offset,
-            meaning.answers,
-            piece.mask,
-            check_of(link),
             lane.direction,
-            kind,
-            piece.opcode,
-            piece.fin,
-            piece.rsv,
-            piece.masked,
-            meaning.message_type,
-            meaning.verdict,
-            meaning.truncated,
-            meaning.redacted,
-            who.connection_id,
-            who.charge_point,
-            piece.header,
+            *known,
+            check_of(link),
+            kept,
             payload,
             text,
-            meaning.message_id,
-            meaning.action,
-            meaning.latency_us,
             digest,
-            link if kind == TAIL or lane.chain.link_due else b"",
-            meaning.pointer,
-            meaning.rule,
-            meaning.clause,
-            who.journal,
-            who.source,
         )
 
     # the end

@@ -116,15 +116,8 @@ class Conversation:
     # the connection
 
     def opened(self, opened: Opened) -> None:
-        self._tell(
-            facts.ConnectionOpened(
-                *self._where(0),
-                self._version,
-                opened.remote_address,
-                opened.upstream,
-                security_profile(opened),
-            )
-        )
+        told = (self._version, opened.remote_address, opened.upstream, security_profile(opened))
+        self._tell(facts.ConnectionOpened(*self._where(0), *told))
 
     def closed(self, closed: Closed, frame_no: int) -> None:
         where = self._where(frame_no)
@@ -152,6 +145,11 @@ class Conversation:
         self._last_clock = self._time.clock
         if self._listener is not None and direction is _FROM_CHARGE_POINT:
             self._listener.alive(self._where(frame_no), kind)
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """Calls without an answer, in the order of DIRECTIONS: who sent them."""
+        return tuple([len(side.waiting) for side in self._correlator._sides.values()])
 
     # messages
 

@@ -140,5 +140,6 @@ def _nothing(identity: Identity, batch: int) -> dict[str, Any]:
         "count": 1,
         "connection_id": identity.connection_id,
         "journal": identity.journal,
+        "source_connection_id": identity.connection_id if identity.source else "",
         "source": identity.source,
     }

@@ -15,7 +15,7 @@ Knows what opens and ends a transaction. Must not know frames, versions or table
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -59,7 +59,7 @@ from proxy.pipeline.running import (
     touched,
     update,
 )
-from proxy.pipeline.transaction import Transaction, opened
+from proxy.pipeline.transaction import OPEN, Transaction, opened
 
 WANTS: Final[tuple[type[Fact], ...]] = (
     TransactionStarted,
@@ -94,11 +94,25 @@ class Ledger:
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._accounts: OrderedDict[str, Account] = OrderedDict()
+        self._just_ended: Transaction | None = None
 
     def fact(self, fact: Fact) -> Sequence[Transaction]:
         """The transactions whose row should be written now, as they are."""
         handler = _HANDLERS.get(type(fact))
         return NOTHING if handler is None else handler(self, fact)
+
+    def take_ended(self) -> Transaction | None:
+        """The transaction that the last fact ended, once; a stop that is told again ends none. It is the ledger's own:
+        what the rest of the message says about it (1.6 transactionData) is still to come."""
+        ended, self._just_ended = self._just_ended, None
+        return ended
+
+    def active(self) -> Iterator[Running]:
+        """Those that run, to be read only. Superseded ones may run, nobody knows."""
+        for account in self._accounts.values():
+            for running in account.open.values():
+                if running.row.state == OPEN:
+                    yield running
 
     def snapshot(self) -> LedgerState:
         return LedgerState(VERSION, list(self._accounts.items()))
@@ -172,6 +186,7 @@ class Ledger:
             running = Running(opened(fact, fact.transaction_id), since=fact.told.ns)
         rows += end(running, fact)
         file(account, running)
+        self._just_ended = running.row
         return rows
 
     def _sampled(self, fact: MeterSampled) -> Sequence[Transaction]:

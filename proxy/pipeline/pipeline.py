@@ -22,14 +22,18 @@ from proxy.pipeline.books import Books
 from proxy.pipeline.budget import MOST_WAITING, Budget
 from proxy.pipeline.clock import ObservedClock
 from proxy.pipeline.connection import DAY, Connection, ConnectionState, version_of
+from proxy.pipeline.connectors import Connectors
 from proxy.pipeline.conversation import Conversation
+from proxy.pipeline.counting import Counting
 from proxy.pipeline.describe import closed_row, open_row, refused_row
 from proxy.pipeline.desk import Desk
 from proxy.pipeline.finding import finding_row
 from proxy.pipeline.gaps import write_gap
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.ledger import Ledger
+from proxy.pipeline.tally import Tally
 from proxy.pipeline.understanding import Understanding
+from proxy.pipeline.words import close_code_label, initiator_label, printable
 
 StreamKey = tuple[int, int, int]
 """(run, worker, life): one worker process's part of the journal; its connections are numbered within it."""
@@ -56,7 +60,7 @@ class PipelineState(msgspec.Struct, frozen=True):
 class Pipeline:
     """`source`: '' = live, else the import's SHA-256, a part of every key. `most_waiting`: see `Budget`.
 
-    `key`: see `Connection`. `ledger`: the transactions known so far.
+    `key`: see `Connection`. `ledger`, `connectors`, `tally`: what is known and counted so far.
     """
 
     def __init__(
@@ -67,15 +71,19 @@ class Pipeline:
         most_waiting: int = MOST_WAITING,
         key: bytes = b"",
         ledger: Ledger | None = None,
+        connectors: Connectors | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.journal = journal.hex()
         self.source = source
         self.forgotten: Mapping[str, Known] = {}
         self.understanding = understanding
         self.time = ObservedClock()
-        self.batcher = Batcher()
+        self.batcher = Batcher(tally)
         self.budget = Budget(most_waiting)
         self.ledger = ledger or Ledger()
+        self.connectors = connectors or Connectors()
+        self.counting: Counting | None = None
         self._desk = self._made_desk()
         self.streams: dict[StreamKey, dict[int, Connection]] = {}
         self._here: dict[int, Connection] = {}
@@ -90,7 +98,9 @@ class Pipeline:
         runner = self.understanding.runner
         if runner is None:
             return None
-        return Desk(runner, Books(self.batcher, self.journal, self.source), self.ledger)
+        self.counting = Counting(self.batcher.tally, runner)
+        books = Books(self.batcher, self.journal, self.source)
+        return Desk(runner, books, self.ledger, self.counting, self.connectors)
 
     # time
 
@@ -103,6 +113,7 @@ class Pipeline:
 
     def mark(self, run: int, worker: int, life: int, at: int, mono: int) -> None:
         """Time has come this far; what follows is of this worker's life."""
+        self._settle()
         unobserved = self.time.advance(run, at, mono)
         if unobserved is not None:
             self._gap("unobserved", "no worker wrote a mark", unobserved.since_at, unobserved.until_at)
@@ -118,6 +129,11 @@ class Pipeline:
         if self._key in self._blind and at > self._blind[self._key][0]:
             self._see_again()
         self._collect()
+
+    def _settle(self) -> None:
+        """What was said in the last block is over: what ended in it is counted."""
+        if self.counting is not None:
+            self.counting.settle()
 
     def _report_daily(self) -> None:
         """A connection that stays open for days gets a fresh row each day."""
@@ -145,6 +161,8 @@ class Pipeline:
             return
         connection = self._connect(self._identity(number, opened.charge_point), opened)
         connection.conversation.opened(opened)
+        if opened.dial_us:
+            self.batcher.tally.connected(printable(opened.upstream), 1000 * opened.dial_us)
         self._announce(connection)
         self._collect()
 
@@ -204,6 +222,8 @@ class Pipeline:
 
     def _end(self, connection: Connection, closed: Closed) -> None:
         connection.close(closed)
+        ended = (initiator_label(closed.closed_by), close_code_label(connection.close_code))
+        self.batcher.tally.add("ocpptap_connections_closed_total", ended)
         self.batcher.version("connections", closed_row(connection, closed, self.batcher.number))
         self._collect()
 
@@ -285,6 +305,7 @@ class Pipeline:
 
     def state(self) -> PipelineState:
         """Call between batches only: rows in hand are not part of it."""
+        self._settle()
         connections = [
             (stream, number, connection.state())
             for stream, here in self.streams.items()

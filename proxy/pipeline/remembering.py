@@ -36,7 +36,7 @@ class Remembering(ABC):
     _clock: int
     _words: dict[str, str]
     _told: Told
-    _fleet: Point
+    fleet: Point
     _analyzers: list[AnyAnalyzer]
 
     @abstractmethod
@@ -55,7 +55,10 @@ class Remembering(ABC):
         """Everything known. An analyzer whose state cannot be encoded is left out, which costs findings only."""
         parts = [self._part(number) for number in range(len(self._analyzers))]
         known = [part for part in parts if part is not None]
-        points = [PointPart(point.charge_point, point.seen, point.findings) for point in self._everyone()]
+        points = [
+            PointPart(point.charge_point, point.seen, point.findings, point.seen_at)
+            for point in self._everyone()
+        ]
         out, groups = self._told.pending(), self._told.groups
         whole = Snapshot(VERSION, self._at, self._clock, points, known, out, groups, self.counts)
         return msgspec.msgpack.encode(whole)
@@ -72,7 +75,7 @@ class Remembering(ABC):
         self._told.resume(known.out, known.groups, self.counts)
         points = [self._resumed(part) for part in known.points]
         self.points = {point.charge_point.name: point for point in points[1:]}
-        self._fleet = points[0]
+        self.fleet = points[0]
         parts = {part.name: part for part in known.analyzers}
         for number, name in enumerate([one.name for one in self._analyzers]):
             self._resume_analyzer(number, parts.pop(name, None))
@@ -83,7 +86,7 @@ class Remembering(ABC):
     def _resumed(self, part: PointPart) -> Point:
         share_words(part.charge_point, self._words)
         states: list[State | None] = [None] * len(self._analyzers)
-        return Point(part.charge_point, part.seen, states, part.findings)
+        return Point(part.charge_point, part.seen, states, part.findings, seen_at=part.seen_at)
 
     def _resume_analyzer(self, number: int, part: AnalyzerPart | None) -> None:
         try:
@@ -95,5 +98,5 @@ class Remembering(ABC):
                 point.charge_point.life.await_any()
             return
         for name, state in states:
-            point = self._fleet if name == FLEET else self.points[name]
+            point = self.fleet if name == FLEET else self.points[name]
             point.states[number] = state

@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -46,6 +46,7 @@ from proxy.pipeline.runner_state import (
     Snapshot,
     new_state_of,
 )
+from proxy.pipeline.timing import Acts, Timing, Wake
 from proxy.pipeline.told import Told
 
 HOUSE: Final = "ocpptap"
@@ -91,11 +92,13 @@ class Runner(Remembering):
         self._told = Told(self.counts)
         self._alarms = Alarms()
         self._analyzers: list[AnyAnalyzer] = []
-        self._plans: dict[type[Fact], Plan] = {}
+        self._acts = Acts({}, (), ())
+        self._plans: Mapping[type[Fact], Plan] = {}
+        self._wakes: tuple[Wake, ...] = ()
         self._wakers: tuple[int, ...] = ()
         self._new: list[State | None] = []
         self._blank: list[State | None] = []
-        self._fleet = Point(ChargePoint(FLEET), 0, [], OpenFindings(most=MAX_OF_FLEET))
+        self.fleet = Point(ChargePoint(FLEET), 0, [], OpenFindings(most=MAX_OF_FLEET))
         self.use(analyzers, policies)
 
     @property
@@ -123,19 +126,26 @@ class Runner(Remembering):
                 self._forget_everywhere(name)
         self._analyzers = list(by_name.values())
         self._renumber(before)
-        self._told.policies = self._policies = policies
+        self._told.policies = self.policies = policies
         scopes = {
             number: policy.scope
             for number, name in enumerate(self.analyzers)
             if (policy := policies.of.get(name)) and policy.scope != EVERYONE
         }
-        self._plans = plans_of(self._analyzers, scopes)
+        wakes = tuple(one.wake for one in self._analyzers)
+        self._acts = Acts(plans_of(self._analyzers, scopes), self.analyzers, wakes)
+        self.time_steps(None)
         self._wakers = tuple(
             number for number, one in enumerate(self._analyzers) if type(one).wake is not Analyzer.wake
         )
         self._new = [new_state_of(one) for one in self._analyzers]
         self._blank = [None] * len(self._analyzers)
         self._sweep()
+
+    def time_steps(self, timing: Timing | None) -> None:
+        """From here on every step and wake is timed; None: no more."""
+        acts = self._acts if timing is None else timing.of(self._acts)
+        self._plans, self._wakes = acts.plans, acts.wakes
 
     def _renumber(self, before: tuple[str, ...]) -> None:
         """States stand by their analyzer's number, which has changed."""
@@ -149,7 +159,7 @@ class Runner(Remembering):
         """This analyzer overran: off until the next start."""
         if name in self.analyzers:
             left = [analyzer for analyzer in self._analyzers if analyzer.name != name]
-            self.use(left, self._policies)
+            self.use(left, self.policies)
             self.report(Where("", "", 0, self.at, self.clock), Raised(OFF, what=name, key=name))
 
     # input
@@ -168,14 +178,15 @@ class Runner(Remembering):
         if plan.before is not None:
             plan.before(point.charge_point, fact)
             if type(fact) is ConnectionOpened:
-                self._told.groups.place(point.charge_point, self._policies)
+                point.seen_at = fact.at
+                self._told.groups.place(point.charge_point, self.policies)
                 share_words(point.charge_point, self._words)
             elif type(fact) is Booted:
                 share_words(point.charge_point, self._words)
         if plan.each:
             self._step(point, point.charge_point, plan.each, fact)
         if plan.fleet and self._plans.get(type(fact)) is plan:  # else one overran: the numbers have changed
-            self._step(self._fleet, point.charge_point, plan.fleet, fact)
+            self._step(self.fleet, point.charge_point, plan.fleet, fact)
         if plan.after is not None:
             plan.after(point.charge_point, fact)
 
@@ -186,7 +197,7 @@ class Runner(Remembering):
             self._serve(clock)
         self._at, self._clock = at, clock
         point = self.points.get(charge_point) or self._new_point(charge_point, clock)
-        point.seen = clock
+        point.seen, point.seen_at = clock, at
         if point.charge_point.life.saw(kind, connection_id, clock, frame_no):
             self.fact(LifeSeen(*where, kind))
 
@@ -218,12 +229,12 @@ class Runner(Remembering):
     def _of_charge_point(self, name: str) -> OpenFindings | None:
         """Where a finding of the fleet, or one to be muted, is kept."""
         if name == FLEET:
-            return self._fleet.findings
+            return self.fleet.findings
         point = self.points.get(name)
         return None if point is None else point.findings
 
     def _everyone(self) -> Iterable[Point]:
-        return (self._fleet, *self.points.values())
+        return (self.fleet, *self.points.values())
 
     def _evict(self) -> None:
         """Forget a tenth at once: looking for the one that was unseen for longest costs a pass over all."""
@@ -279,14 +290,13 @@ class Runner(Remembering):
         self._arm(point, state, fact.clock)
 
     def _apply(self, point: Point, number: int, changes: Sequence[Change], at: int, clock: int) -> None:
-        name = self._analyzers[number].name
-        self._told.apply(point, self._of_charge_point, name, changes, at, clock)
+        self._told.apply(point, self._of_charge_point, self._analyzers[number].name, changes, at, clock)
 
     def _serve(self, until: int) -> None:
         """Wake, in order, whoever is due. `at` - `clock` is that of the last fact or sign of life: no mark's."""
         while (alarm := self._alarms.next(until)) is not None:
             moment, charge_point = alarm
-            point = self._fleet if charge_point == FLEET else self.points.get(charge_point)
+            point = self.fleet if charge_point == FLEET else self.points.get(charge_point)
             if point is not None and point.armed == moment:  # else evicted, or overtaken by an earlier one
                 point.armed = None
                 self._wake_all(point, moment)
@@ -315,9 +325,8 @@ class Runner(Remembering):
         self._at, self._clock = at, moment
         self.counts.steps += 1
         try:
-            analyzer = self._analyzers[number]
-            self.running = analyzer.name
-            changes = analyzer.wake(state, moment, point.charge_point)
+            self.running = self._analyzers[number].name
+            changes = self._wakes[number](state, moment, point.charge_point)
             if changes:
                 self._apply(point, number, changes, at, moment)
             self.running = ""

@@ -24,9 +24,9 @@ FLEET: Final = "\x00fleet"
 class Point(msgspec.Struct, gc=False):
     """All that is known about one charge point, or (without a name) about the fleet.
 
-    `seen`: `clock` of its last fact or sign of life. `states`: by the number of the analyzer, None: it knows nothing.
-    `findings` None: none since it is known. `armed`: the moment at which the first of its states is to be woken, as it
-    stands in the heap.
+    `seen`: `clock` of its last fact or sign of life; `seen_at`: `at` of its last sign of life alone, 0 none yet.
+    `states`: by the number of the analyzer, None: it knows nothing. `findings` None: none since it is known. `armed`:
+    the moment at which the first of its states is to be woken, as it stands in the heap.
     """
 
     charge_point: ChargePoint
@@ -34,10 +34,11 @@ class Point(msgspec.Struct, gc=False):
     states: list[State | None]
     findings: OpenFindings | None = None
     armed: int | None = None
+    seen_at: int = 0
 
 
 class Counts(msgspec.Struct):
-    """What happened, for the metrics. `opened` is keyed "analyzer rule severity"."""
+    """What happened, for the metrics. `opened` is keyed "rule severity"."""
 
     steps: int = 0
     failures: dict[str, int] = msgspec.field(default_factory=dict)
@@ -65,6 +66,7 @@ class PointPart(msgspec.Struct, frozen=True, array_like=True):
     charge_point: ChargePoint
     seen: int
     findings: OpenFindings | None
+    seen_at: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -115,7 +115,7 @@ class Told:
             self.groups.cleared((known.finding.charge_point, known.key))
 
     def _count_opened(self, finding: Finding) -> None:
-        key = f"{finding.analyzer} {finding.rule} {finding.severity.label}"
+        key = f"{finding.rule} {finding.severity.label}"
         self._counts.opened[key] = self._counts.opened.get(key, 0) + 1
 
     # groups

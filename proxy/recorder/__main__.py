@@ -24,12 +24,14 @@ from proxy.lifeline import Lifeline
 from proxy.log import configure, get_logger
 from proxy.recorder.analysis import leave_out, selection
 from proxy.recorder.checkpoint import Checkpoints
-from proxy.recorder.figures import Figures, current
+from proxy.recorder.figures import Figures
 from proxy.recorder.hangs import Hangs
 from proxy.recorder.inserter import Inserter
 from proxy.recorder.key import KeyUnusable, load_key
 from proxy.recorder.leash import End, Leash
+from proxy.recorder.listing import Listing
 from proxy.recorder.recorder import Recorder
+from proxy.recorder.series import Looks
 from proxy.recorder.settings import RecorderSettings
 from proxy.recorder.start import Stored, ask_store, make_pipeline, usable, words
 from proxy.store.client import Role, StoreError, connect
@@ -72,7 +74,7 @@ def _live(leash: Leash, settings: RecorderSettings) -> None:
     try:
         recorder = _recorder(leash, settings, uuid, stored, checkpoints, deaths, key)
         leave_out(recorder.pipeline.understanding.runner, hangs.found)
-        _record(leash, recorder, Figures(data), hangs)
+        _record(leash, recorder, Telling(data, recorder, hangs))
     except End:
         checkpoints.left(deaths)
         raise
@@ -101,8 +103,31 @@ def _recorder(
     return recorder
 
 
-def _record(leash: Leash, recorder: Recorder, figures: Figures, hangs: Hangs) -> None:
-    leash.attach(lambda: _publish(recorder, figures, hangs), lambda settings: _resettle(recorder, settings))
+class Telling:
+    """What the recorder says of itself, once a second."""
+
+    def __init__(self, data: Path, recorder: Recorder, hangs: Hangs) -> None:
+        self._recorder = recorder
+        self.hangs = hangs
+        self._looks = Looks(recorder)
+        self._figures = Figures(data)
+        self._listing = Listing(data)
+
+    def publish(self) -> None:
+        if self._figures.due:
+            self.hangs.live()
+            pipeline = self._recorder.pipeline
+            self._figures.publish(pipeline.batcher.number, pipeline.time.at, self._looks())
+            self._listing.publish(self._recorder.settings, pipeline)
+
+    def last_word(self) -> None:
+        for one in (self._looks, self._figures, self._listing):
+            one.hurry()
+        self.publish()
+
+
+def _record(leash: Leash, recorder: Recorder, telling: Telling) -> None:
+    leash.attach(telling.publish, lambda settings: _resettle(recorder, settings))
     recorder.inserter.start()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -110,10 +135,9 @@ def _record(leash: Leash, recorder: Recorder, figures: Figures, hangs: Hangs) ->
     get_logger().info("recording", batch=recorder.batch, safe_mode=recorder.pipeline.understanding.safe)
     try:
         _loop(leash, recorder)
-        figures.hurry()
-        _publish(recorder, figures, hangs)
+        telling.last_word()
     finally:
-        hangs.close()
+        telling.hangs.close()
         recorder.inserter.give_up()
 
 
@@ -132,12 +156,6 @@ def _loop(leash: Leash, recorder: Recorder) -> None:
         recorder.inserter.check()
         leash()
         time.sleep(_IDLE_SECONDS)
-
-
-def _publish(recorder: Recorder, figures: Figures, hangs: Hangs) -> None:
-    if figures.due:
-        hangs.live()
-        figures.publish(recorder.pipeline.batcher.number, recorder.pipeline.time.at, current(recorder))
 
 
 def _journal_uuid(leash: Leash, journal: MergedJournal) -> bytes:

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from analyzers.base import Analyzer
-from proxy.pipeline import runner
+from proxy.pipeline import plans, runner, timing
 
 AFTER_SECONDS: Final = 10.0
 """Without a sign of life; the supervisor's patience is 30 s, a step in Python is ended after 5."""
 _FRAME: Final = re.compile(r'^  File "(?P<file>.*)", line \d+ in (?P<function>\S+)$', re.MULTILINE)
 _STEPS: Final = frozenset({"_step", "_first_step", "_wake"})
+_BETWEEN: Final = frozenset({plans.__file__, timing.__file__})
+"""What may stand between the runner and a step: a scope, a stopwatch."""
 
 
 class Hangs:
@@ -51,7 +53,7 @@ class Hangs:
 def culprits(stack: str, kinds: Iterable[type[Analyzer[Any]]]) -> list[str]:
     """The names of the analyzers one of which was in a step, by that stack; mostly one or none."""
     frames = [(found["file"], found["function"]) for found in _FRAME.finditer(stack)]
-    pairs = pairwise(frames)  # the innermost comes first
+    pairs = pairwise([frame for frame in frames if frame[0] not in _BETWEEN])  # the innermost comes first
     files = {step[0] for step, caller in pairs if caller[0] == runner.__file__ and caller[1] in _STEPS}
     return [kind.name for kind in kinds if _file_of(kind) in files - {runner.__file__}]
 

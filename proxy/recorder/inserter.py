@@ -16,9 +16,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from proxy.counters import INSERT_BUCKETS
 from proxy.failpoints import failpoint
 from proxy.log import get_logger
+from proxy.metrics import INSERT_BUCKETS
 from proxy.pipeline.batch import Batch, Row
 from proxy.store.interface import StoreError
 from proxy.tables import INSERT_ORDER
@@ -53,6 +53,10 @@ class Inserter:
         self.broken: Exception | None = None
         self.stored_at = 0
         """Up to this moment (`at`, ns) everything is in the store; 0: there was nothing yet."""
+        self.last_success = 0.0
+        """When the store acknowledged rows last (Unix seconds); 0: not in this life."""
+        self._taken = 0
+        self._done = 0
         self.rows = dict.fromkeys(INSERT_ORDER, 0)
         self.insert_seconds = 0.0
         self.insert_bins = [0] * (len(INSERT_BUCKETS) + 1)
@@ -73,7 +77,13 @@ class Inserter:
             self._queue.put(item, timeout=wait_seconds)
         except queue.Full:
             return False
+        self._taken += _rows_of(item)
         return True
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows that were handed over and are not stored; a batch counts until all of it is."""
+        return max(0, self._taken - self._done)
 
     @property
     def idle(self) -> bool:
@@ -105,6 +115,7 @@ class Inserter:
         except queue.Empty:
             return
         self._do(item)
+        self._done += _rows_of(item)
         self._queue.task_done()
 
     def _do(self, item: Batch | Action) -> None:
@@ -147,6 +158,7 @@ class Inserter:
         sink.insert(table, rows, token)
         failpoint("after-insert")
         took = time.monotonic() - began
+        self.last_success = time.time()
         self.insert_seconds += took
         self.insert_bins[bisect_left(INSERT_BUCKETS, took)] += 1
         self.rows[table] += len(rows)
@@ -158,3 +170,7 @@ class Inserter:
             self.last_error = str(error)
             self._say_again = time.monotonic() + _SAY_AGAIN_SECONDS
             self._log.warning("store_insert_failed", error=self.last_error, failures=self.failures)
+
+
+def _rows_of(item: Batch | Action) -> int:
+    return sum(map(len, item.rows.values())) if isinstance(item, Batch) else 0

@@ -22,6 +22,7 @@ from proxy.pipeline.batch import Batch
 from proxy.pipeline.pipeline import Pipeline
 from proxy.recorder.checkpoint import Checkpoint, Checkpoints, Part, pack
 from proxy.recorder.inserter import Action, Inserter
+from proxy.recorder.sampling import Sampling
 from proxy.recorder.settings import RecorderSettings
 
 READ_BYTES: Final = 4 * 1024 * 1024
@@ -29,9 +30,10 @@ _COSTS: Final = 20
 """A checkpoint is never made sooner than so many times what the last one took."""
 _DIRECTION: Final = {int(direction): direction for direction in DIRECTIONS}
 PIPELINE_SCHEMA: Final = 2
-TALLY_SCHEMA: Final = 1
+TALLY_SCHEMA: Final = 2
 RUNNER_SCHEMA: Final = 1
 LEDGER_SCHEMA: Final = 1
+CONNECTORS_SCHEMA: Final = 1
 
 
 class Recorder:
@@ -67,6 +69,7 @@ class Recorder:
         self._rested = 0.0
         self._newest: Positions | None = None
         self._older: Positions | None = None
+        self.sampling = Sampling(pipeline.understanding.runner)
 
     def resume(self, checkpoint: Checkpoint, positions: Positions) -> None:
         """Continue where `checkpoint` was made; the pipeline has been given its parts."""
@@ -98,6 +101,7 @@ class Recorder:
         at = (
             item.at if isinstance(item, Block) else max(item.at, pipeline.time.at)
         )  # told late, never back in time
+        timed = self.sampling.begins()
         pipeline.mark(item.run, item.worker, item.life, at, item.mono)
         if isinstance(item, Block):
             self._block(item)
@@ -105,6 +109,8 @@ class Recorder:
             pipeline.damaged(item.kind, f"{item.segment}+{item.offset}", item.bytes)
         else:
             pipeline.life_ended()
+        if timed:
+            self.sampling.ends()
         self._hand_on()
         if isinstance(item, Block) and item.stops_the_journal:
             self._make_room()
@@ -172,6 +178,7 @@ class Recorder:
             "pipeline": pack(PIPELINE_SCHEMA, self.pipeline.state()),
             "tally": pack(TALLY_SCHEMA, self.pipeline.batcher.tally),
             "ledger": pack(LEDGER_SCHEMA, self.pipeline.ledger.snapshot()),
+            "connectors": pack(CONNECTORS_SCHEMA, self.pipeline.connectors),
         }
         runner = self.pipeline.understanding.runner
         if runner is not None:

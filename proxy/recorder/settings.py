@@ -12,7 +12,8 @@ class RecorderSettings:
     settings, for retention.
 
     A checkpoint is made between batches, after the first of seconds, bytes of journal and batches, but never sooner
-    than 20 x the time the last one took.
+    than 20 x the time the last one took. `charge_points`: patterns of those whose own figures are published, at most
+    `charge_point_limit` of them.
     """
 
     data: str = "ocpptap-data"
@@ -25,5 +26,7 @@ class RecorderSettings:
     journal: dict[str, Any] = field(default_factory=dict)
     analyzers: dict[str, dict[str, Any]] = field(default_factory=dict)
     sites: dict[str, list[str]] = field(default_factory=dict)
+    charge_points: tuple[str, ...] = ()
+    charge_point_limit: int = 5000
     log_format: str = "text"
     log_level: str = "info"

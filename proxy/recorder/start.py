@@ -10,6 +10,7 @@ import orjson
 
 from proxy.heads.connection import Opened, Tls
 from proxy.journal.items import Positions
+from proxy.pipeline.connectors import Connectors
 from proxy.pipeline.identity import Identity
 from proxy.pipeline.ledger import Ledger, LedgerState
 from proxy.pipeline.pipeline import Known, Pipeline, PipelineState
@@ -18,7 +19,13 @@ from proxy.pipeline.tally import Tally
 from proxy.pipeline.understanding import Understanding
 from proxy.recorder.analysis import Watchdog, selection
 from proxy.recorder.checkpoint import Checkpoint, Part, unpack
-from proxy.recorder.recorder import LEDGER_SCHEMA, PIPELINE_SCHEMA, RUNNER_SCHEMA, TALLY_SCHEMA
+from proxy.recorder.recorder import (
+    CONNECTORS_SCHEMA,
+    LEDGER_SCHEMA,
+    PIPELINE_SCHEMA,
+    RUNNER_SCHEMA,
+    TALLY_SCHEMA,
+)
 from proxy.recorder.settings import RecorderSettings
 from proxy.store.client import Role, Store, connect
 from proxy.tables import TABLES
@@ -122,12 +129,17 @@ def make_pipeline(
     known = {} if state is None else parts  # the clock of what follows is the pipeline's
     runner = None if safe_mode_since else _runner(settings, known.get("runner"))
     accounts = unpack(known.get("ledger"), LEDGER_SCHEMA, LedgerState)
-    ledger = Ledger() if accounts is None else Ledger.restore(accounts)
-    pipeline = Pipeline(uuid, Understanding(runner, safe_mode_since), key=key, ledger=ledger)
+    pipeline = Pipeline(
+        uuid,
+        Understanding(runner, safe_mode_since),
+        key=key,
+        ledger=Ledger() if accounts is None else Ledger.restore(accounts),
+        connectors=unpack(known.get("connectors"), CONNECTORS_SCHEMA, Connectors),
+        tally=unpack(parts.get("tally"), TALLY_SCHEMA, Tally),
+    )
     pipeline.forgotten = stored.open_connections
     if state is not None:
         pipeline.resume(state)
-    pipeline.batcher.tally = unpack(parts.get("tally"), TALLY_SCHEMA, Tally) or Tally()
     return pipeline
 
 

@@ -14,7 +14,8 @@ from time import monotonic
 import structlog
 
 from proxy import counters
-from proxy.heads.connection import Closed, Opened, Refused, encode
+from proxy.heads.connection import Closed, Opened, Refused, encode, security_profile
+from proxy.heads.extensions import ocpp_version, subprotocol
 from proxy.journal.format import Kind
 from proxy.log import RateLimit
 from proxy.names import Direction
@@ -137,8 +138,8 @@ class Relay:
         tunnel = Tunnel(number, self._name_of(number), *legs, self)
         self._forget(handshake)
         self.tunnels[tunnel] = facts
-        turn.view[counters.CONNECTIONS_OPENED] += 1
-        turn.view[counters.CONNECTIONS] = len(self.tunnels)
+        turn.view[counters.opened("plain" if facts.tls is None else "tls", _version(facts))] += 1
+        turn.view[_connected(facts)] += 1
         turn.record(Kind.OPEN, number, encode(facts))
         turn.do(tunnel.front.send_head, response_head)
         for gatherer, leg in ((back, tunnel.back), (front, tunnel.front)):
@@ -150,8 +151,7 @@ class Relay:
         opened = self.tunnels.pop(tunnel)
         self._look_whether_idle()
         self.turn.record(Kind.CLOSE, tunnel.number, encode(facts))
-        self.turn.view[counters.CONNECTIONS] = len(self.tunnels)
-        self.turn.view[counters.CLOSED_BY[facts.closed_by]] += 1
+        self.turn.view[_connected(opened)] -= 1
         self.log.info(
             "closed",
             connection=tunnel.name,
@@ -204,3 +204,12 @@ class Relay:
             tunnel.tell()
         self._refusals.end()
         self.turn.commit()
+
+
+def _version(opened: Opened) -> str:
+    return ocpp_version(subprotocol(opened.response_head))
+
+
+def _connected(opened: Opened) -> int:
+    """The gauge that counts this connection while it lasts."""
+    return counters.connected(_version(opened), security_profile(opened))

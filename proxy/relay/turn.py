@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from proxy import counters
 from proxy.failpoints import failpoint
 from proxy.journal.format import Kind, Parts, begin_block, record_head
-from proxy.names import DIRECTIONS, MAX_CHUNK
+from proxy.names import DIRECTIONS, MAX_CHUNK, Direction
 
 if TYPE_CHECKING:
     from proxy.relay.tunnel import Leg
@@ -32,6 +32,7 @@ Chunk = tuple["Leg", int, bytes]
 Failed = Callable[[Exception], None]
 
 _DATA: Final = int(Kind.DATA)
+_UP: Final = Direction.FROM_CHARGE_POINT
 
 
 class Journal(Protocol):
@@ -61,12 +62,12 @@ class Step(Protocol):
 
 
 class Run:
-    """Chunks that follow each other."""
+    """Chunks that follow each other, of a turn that began at `since` (ns of perf_counter)."""
 
-    __slots__ = ("chunks",)
+    __slots__ = ("chunks", "since", "view")
 
-    def __init__(self, chunks: list[Chunk]) -> None:
-        self.chunks = chunks
+    def __init__(self, chunks: list[Chunk], since: int, view: memoryview) -> None:
+        self.chunks, self.since, self.view = chunks, since, view
 
     def encode(self, parts: Parts) -> None:
         add, head = parts.append, record_head
@@ -79,7 +80,13 @@ class Run:
                 _add_pieces(parts, leg, offset, data)
 
     def release(self, failed: Failed) -> None:
-        """One connection's failure must not cost another one its bytes."""
+        """One connection's failure must not cost another one its bytes.
+
+        What the proxy added to each chunk is counted as an upper bound: as if all of a run had come when their turn
+        began and gone when the last one had. A chunk never took longer, and the clock is read twice a run, not twice
+        a chunk.
+        """
+        ups = downs = 0
         for leg, _, data in self.chunks:
             to = leg.other
             if to.shut:  # after its end: seen, not sent
@@ -89,6 +96,12 @@ class Run:
                 to.write(data)
             except Exception as error:
                 failed(error)
+                continue
+            if leg.direction is _UP:
+                ups += 1
+            else:
+                downs += 1
+        counters.observe_relay(self.view, perf_counter_ns() - self.since, ups, downs)
 
     def drop(self) -> None:
         for leg, _, data in self.chunks:
@@ -142,7 +155,8 @@ class Turn:
     """`call_soon` is the loop's; `view` are the counters; `refuse` is called when the journal refuses traffic,
     `failed` with what passing on or a deed raised.
 
-    `room`: bytes the turn still takes before it is committed at once; 0 while none is scheduled.
+    `room`: bytes the turn still takes before it is committed at once; 0 while none is scheduled. `since`: when the
+    newest turn began, ns of perf_counter.
     """
 
     _run: type[Run] = Run
@@ -167,6 +181,7 @@ class Turn:
         self.chunks: list[Chunk] = []
         self._steps: list[Step] = []
         self._scheduled = False
+        self.since = 0
 
     def chunk(self, leg: Leg, offset: int, data: bytes) -> None:
         """Bytes as read once, when there is no `room`: begin a turn, or commit one that is full."""
@@ -193,11 +208,11 @@ class Turn:
 
     def _end_run(self) -> None:
         if self.chunks:
-            self._steps.append(self._run(self.chunks))
+            self._steps.append(self._run(self.chunks, self.since, self.view))
             self.chunks = []
 
     def _schedule(self) -> None:
-        self._scheduled, self.room = True, self._turn_bytes
+        self._scheduled, self.room, self.since = True, self._turn_bytes, perf_counter_ns()
         self._call_soon(self.commit)
 
     def commit(self) -> None:

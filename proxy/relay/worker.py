@@ -7,7 +7,7 @@ import contextlib
 import gc
 import socket
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time_ns
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,7 @@ from proxy.log import RateLimit
 from proxy.names import Direction, connection_id
 from proxy.relay import limits, sockets
 from proxy.relay.facts import ENCODERS
+from proxy.relay.lag import LoopLag
 from proxy.relay.listening import Listening
 from proxy.relay.policy import make_policy
 from proxy.relay.relay import Relay
@@ -64,6 +65,7 @@ class Worker:
         self._capacity = self._find_capacity()
         self._left: asyncio.Future[str] = self._loop.create_future()
         self._hurry = asyncio.Event()
+        self._lag = LoopLag(self._slots.view, lambda: self.relay.turn.since, self._loop.call_later)
         self._published: dict[int, int] = {}
         self._listening = [self._listen(listener) for listener in settings.listeners]
 
@@ -166,6 +168,7 @@ class Worker:
             counters.JOURNAL_GAP_BYTES: journal.gap_bytes,
             counters.BYTES_FROM_CHARGE_POINT: meters[Direction.FROM_CHARGE_POINT].bytes,
             counters.BYTES_FROM_CSMS: meters[Direction.FROM_CSMS].bytes,
+            counters.RELAY_CPU: process_time_ns(),
         }
         for index, value in values.items():
             view[index] += value - self._published.get(index, 0)
@@ -215,6 +218,7 @@ class Worker:
             sockets.tune(listening.sock, self._settings.deadlines)
             listening.start()
         self._tick()
+        self._lag.start()
         gc.freeze()
         self._lifeline.ready()
         how = await self._left
@@ -253,6 +257,7 @@ class Worker:
 
     def _end_journal(self) -> None:
         self._timer.cancel()
+        self._lag.stop()
         self.relay.tell_all()
         self.journal.close()
         self._keeper.stop(SYNC_SECONDS)

@@ -63,8 +63,9 @@ class House:
         await self._close(sockets)
 
     def clients(self) -> int:
-        """Open connections."""
-        return sum(len(runner.server.connections) for runner in self._runners.values() if runner.server)
+        """Who is connected; not whose question still runs though nobody waits for its answer."""
+        servers = [runner.server for runner in self._runners.values() if runner.server]
+        return sum(client.transport is not None for server in servers for client in server.connections)
 
     def end(self) -> None:
         """Now: who is connected is answered and hung up on."""

@@ -12,6 +12,7 @@ import time
 import msgspec
 
 from proxy import log
+from proxy.notify import notify
 from proxy.supervisor.settings import Child, Plan
 
 FIRST_RESTART_SECONDS = 0.1
@@ -31,6 +32,7 @@ class Part:
         self.ready, self._lives, self._failures = False, 0, 0
         self.start_at = self.heard_at = self.leave_by = self._started_at = 0.0
         self.told: object = None
+        self._who = {"name": child.name, "part": child.part}
         self._line = socket.socket()
 
     def start(self, now: float) -> None:
@@ -82,7 +84,8 @@ class Part:
     def status(self, now: float) -> dict[str, object]:
         alive = ("late" if now - self.heard_at > LATE_SECONDS else "up") if self.ready else "starting"
         state = alive if self.process else "down"
-        return {"name": self.child.name, "part": self.child.part, "state": state, "starts": self._lives}
+        pid = self.process.pid if self.process else 0
+        return {**self._who, "state": state, "starts": self._lives, "pid": pid}
 
 
 class Supervisor:
@@ -92,6 +95,7 @@ class Supervisor:
         self._parts = [Part(child, self._selector) for child in self._plan.children]
         self._announced, self._asked_at, self._leaving = False, 0.0, ""  # or the order: drain, stop
         self._check: subprocess.Popen[bytes] | None = None
+        self._configured = {"at": time.time(), "ok": True}
         log.configure("supervisor", self._plan.log_format, self._plan.log_level)
 
     def run(self) -> None:
@@ -102,6 +106,7 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
         self._selector.register(woken, selectors.EVENT_READ)
         while not self._leaving or any(part.process for part in self._parts):
+            notify("WATCHDOG=1")
             (self._leave if self._leaving else self._watch)(time.monotonic())
             for key, _ in self._selector.select(self._until_next(time.monotonic())):
                 if isinstance(key.data, Part):
@@ -127,6 +132,7 @@ class Supervisor:
         if asked_at - self._asked_at > AGAIN_SECONDS:
             self._asked_at = asked_at
             self._leaving = "stop" if self._leaving else "drain"
+            notify("STOPPING=1")
             for part in self._parts:
                 part.leave_by = 0.0  # not yet told
 
@@ -138,12 +144,14 @@ class Supervisor:
                 part.kill("no beat", now)
         if not self._announced and all(part.ready for part in self._parts if part.child.awaited):
             self._announced = True
+            notify("READY=1")
             with contextlib.suppress(OSError):  # nobody may be reading
                 os.write(1, self._plan.ready_line.encode() + b"\n")
-        status = [part.status(now) for part in self._parts]
+        parts = [part.status(now) for part in self._parts]
+        status = {"order": "status", "parts": parts, "configured": self._configured}
         for part in self._parts:
             if part.child.part == self._plan.reports_to and part.ready and part.told != status:
-                part.order({"order": "status", "parts": status})
+                part.order(status)
                 part.told = status
 
     def _leave(self, now: float) -> None:
@@ -188,6 +196,7 @@ class Supervisor:
                 part.order({"order": "settings", "settings": part.child.settings})
         log.configure("supervisor", plan.log_format, plan.log_level)
         self._plan, said = plan, "settings reloaded" if fresh else "settings unchanged"
+        self._configured = {"at": time.time(), "ok": True} if fresh else {**self._configured, "ok": False}
         log.get_logger().info(said, check=how, notes="; ".join(plan.notes))
 
 

@@ -9,9 +9,25 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, ClientSession, web
 
+from proxy.admin.metrics import NoUptime
+from proxy.admin.own import family
 from proxy.admin.server import application
 from proxy.admin.settings import AdminProcess, AdminSettings
 from proxy.admin.status import PartStatus, Status
+from proxy.counters import Family, Series
+
+
+class Computed(NoUptime):
+    """The fleet's uptime, as it would have been computed; "CP1" is the one charge point whose own is known."""
+
+    def families(self) -> list[Family]:
+        return [
+            family("ocpptap_fleet_uptime_ratio", [Series(("strict", "24h"), 0.75)]),
+            family("ocpptap_fleet_uptime_timestamp_seconds", [Series(("24h",), 1.8e9)]),
+        ]
+
+    def charge_points(self) -> dict[str, float]:
+        return {"CP1": 0.5}
 
 
 class Admin:
@@ -46,15 +62,16 @@ Start = Callable[..., Awaitable[Admin]]
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Begins an application with these settings; again: the successor, on the same data directory."""
     runners: list[web.AppRunner] = []
     async with ClientSession() as session:
 
         async def begin(**settings: Any) -> Admin:
             admin = Admin(session, tmp_path)
             process = AdminProcess(
-                str(tmp_path), -1, AdminSettings(**settings), capacity=100, version="1.2.3"
+                str(tmp_path), -1, AdminSettings(**settings), capacity=100, version="1.2.3", revision="abc"
             )
-            runner = web.AppRunner(application(process, admin.status))
+            runner = web.AppRunner(application(process, admin.status, Computed()))
             runners.append(runner)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -39,14 +39,15 @@ def test_is_loopback(host: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["/", "/metrics", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/metrics/charge-points", "/nowhere"])
 async def test_nothing_but_get_and_head(admin: Any, method: str, path: str) -> None:
     response = await admin.ask(path, method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/metrics"])
-async def test_head_is_get_without_a_body(admin: Any, path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/livez", "/metrics", "/metrics/charge-points"])
+async def test_head_is_get_without_a_body(start: Any, path: str) -> None:
+    admin = await start(charge_points=("*",))
     response = await admin.ask(path, "HEAD")
     assert (response.status, await response.text()) == (200, "")
 

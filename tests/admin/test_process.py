@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 
 class Process:
@@ -30,6 +31,10 @@ class Process:
 
     def heard(self) -> bytes:
         return self.line.recv(100)
+
+    def page(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return str(response.read().decode())
 
     def status(self, path: str) -> int:
         try:
@@ -73,6 +78,23 @@ def test_leaves_with_its_supervisor(process: Process) -> None:
     process.heard()
     process.line.close()
     assert process.process.wait(10) == 0
+
+
+def test_shows_what_the_processes_take(process: Process) -> None:
+    process.heard()
+    page = process.page("/metrics")
+    assert all(
+        f'ocpptap_part_resident_memory_bytes{{part="{part}"}}' in page for part in ("admin", "supervisor")
+    )
+
+
+def test_a_reload_may_bring_a_certificate(process: Process, tmp_path: Path) -> None:
+    process.heard()
+    chain = tmp_path / "chain.pem"
+    trustme.CA().cert_pem.write_to_path(str(chain))
+    process.send(order="settings", settings={"certificates": [["listener", str(chain)]]})
+    process.heard()
+    assert 'ocpptap_certificate_not_after_timestamp_seconds{role="listener"} ' in process.page("/metrics")
 
 
 def test_an_order_it_cannot_read_is_no_reason_to_die(process: Process) -> None:

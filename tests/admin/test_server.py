@@ -8,7 +8,16 @@ import pytest
 async def test_the_index_names_the_pages_and_the_parts(admin: Any) -> None:
     admin.says(relay_0="up")
     page = await admin.page("/")
-    assert all(word in page for word in ("1.2.3", "/livez", "/readyz", "/metrics", "relay-0: up"))
+    words = ("1.2.3", "/livez", "/readyz", "/metrics", "/metrics/charge-points", "relay-0: up")
+    assert all(word in page for word in words)
+
+
+@pytest.mark.parametrize(("patterns", "off"), [((), True), (("DE*",), False)])
+async def test_the_index_says_how_to_get_the_page_of_charge_points(
+    start: Any, patterns: tuple[str, ...], off: bool
+) -> None:
+    admin = await start(charge_points=patterns)
+    assert ("set admin.charge_points" in await admin.page("/")) is off
 
 
 async def test_alive_whatever_the_others_do(admin: Any) -> None:

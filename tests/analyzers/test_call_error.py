@@ -36,7 +36,7 @@ def errors(
 
 
 def state_of(story: Fleet) -> CallErrorState:
-    state = story.runner._fleet.states[0]
+    state = story.runner.fleet.states[0]
     assert isinstance(state, CallErrorState)
     return state
 

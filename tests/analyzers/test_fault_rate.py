@@ -36,7 +36,7 @@ def faults(story: Fleet, since: float, number: int, code: str = "GroundFailure",
 
 
 def state_of(story: Fleet) -> FaultRateState:
-    state = story.runner._fleet.states[0]
+    state = story.runner.fleet.states[0]
     assert isinstance(state, FaultRateState)
     return state
 

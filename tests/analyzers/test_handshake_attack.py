@@ -145,7 +145,7 @@ def test_a_flood_of_names_costs_no_more() -> None:
     guess(story, 5)
     for index in range(2 * MAX_NAMES):
         refused(story, f"guess-{index}", f"10.1.{index // 256}.{index % 256}:1")
-    state = story.runner._fleet.states[0]
+    state = story.runner.fleet.states[0]
     assert isinstance(state, handshake_attack.HandshakeAttackState)
     assert (len(state.names), len(state.addresses)) == (MAX_NAMES, MAX_ADDRESSES)
     assert story.told() == ["SE-01 warning, cleared"]

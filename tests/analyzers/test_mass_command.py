@@ -148,7 +148,7 @@ def test_a_wave_twice_as_large_is_no_habit() -> None:
 def test_it_is_bounded() -> None:
     story = fleet(0, charge_points_most=50)
     order(story, 0, 5000, every=0)
-    state = story.runner._fleet.states[0]
+    state = story.runner.fleet.states[0]
     assert isinstance(state, MassCommandState)
     assert len(state.kinds["Reset"].lately) == 101
 

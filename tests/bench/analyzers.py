@@ -92,7 +92,7 @@ def _known(runner: Runner) -> int:
 
 def _by_analyzer(runner: Runner) -> dict[str, int]:
     seen: set[int] = set()
-    everyone = (runner._fleet, *runner.points.values())
+    everyone = (runner.fleet, *runner.points.values())
     return {
         name: sum(_deep(point.states[number], seen) for point in everyone)
         for number, name in enumerate(runner.analyzers)

@@ -12,7 +12,7 @@ from itertools import accumulate
 from statistics import median
 from typing import Final
 
-from proxy.counters import APPEND_BUCKETS
+from proxy.metrics import APPEND_BUCKETS
 from tests.bench.candidates import DIRECT, NAMES
 from tests.bench.load import Result, number
 from tests.bench.relay_rounds import Round, Sample

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from proxy import counters
+from proxy import counters, metrics
 from tests.bench import load, processes
 from tests.bench.candidates import Proxy
 from tests.bench.load import LOAD_CORE, PROXY_CORE, CannotRun, Result
@@ -99,7 +99,7 @@ def _commits(proxy: Proxy) -> list[int]:
     """The relay's histogram of append times."""
     values = counters.read_slots(counters.slots_path(proxy.data, 0)) if proxy.data else None
     first = counters.APPEND_SECONDS
-    return values[first : first + len(counters.APPEND_BUCKETS) + 1] if values else []
+    return values[first : first + len(metrics.APPEND_BUCKETS) + 1] if values else []
 
 
 @contextlib.contextmanager

@@ -53,13 +53,15 @@ STAGES: Final = (
     "validate",
     "redact",
     "tables",
+    "counting",
     "analyzers",
     "chain",
     "rows",
     "rest",
 )
-"""facts: the conversation and the versions' readers. tables: the rows that facts become, and the ledger. rows: those of
-`frames`. rest: dispatch, the clock, the batch's bounds, the loop between the stages."""
+"""facts: the conversation and the versions' readers. tables: the rows that facts become, and the ledger. counting: what
+the metrics take of frames and facts. rows: those of `frames`. rest: dispatch, the clock, the batch's bounds, the loop
+between the stages."""
 _ROOT: Final = str(Path(__file__).parents[2]) + "/"
 _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ("proxy/wire/frames.py:wire_bytes", "chain"),
@@ -75,6 +77,11 @@ _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ("proxy/ocpp/registers.py", "tables"),
     ("proxy/ocpp/", "facts"),
     ("proxy/pipeline/conversation.py", "facts"),
+    *(
+        (f"proxy/pipeline/{name}.py", "counting")
+        for name in ("counting", "tally", "words", "connectors", "charged")
+    ),
+    ("proxy/pipeline/connection.py:_count", "counting"),
     *(
         (f"proxy/pipeline/{name}.py", "tables")
         for name in (
@@ -98,12 +105,9 @@ _STAGE_OF: Final[tuple[tuple[str, str], ...]] = (
     ("proxy/pipeline/runner", "analyzers"),
     ("proxy/pipeline/open_findings.py", "analyzers"),
     ("proxy/pipeline/understanding.py", "analyzers"),
-    *(
-        (f"proxy/pipeline/connection.py:_{word}", "rows")
-        for word in ("frame_row", "emit", "count", "row", "rel")
-    ),
+    *((f"proxy/pipeline/connection.py:_{word}", "rows") for word in ("emit", "held_row", "row", "rel")),
     *((f"proxy/pipeline/lane.py:{word}", "rows") for word in ("holds", "release")),
-    *((f"proxy/pipeline/{name}.py", "rows") for name in ("rows", "batch", "tally", "describe", "gaps")),
+    *((f"proxy/pipeline/{name}.py", "rows") for name in ("rows", "batch", "describe", "gaps")),
     ("proxy/", "rest"),
     ("tests/", "rest"),
 )
@@ -286,8 +290,8 @@ def sampled(data: Path, frames: int) -> Sampled:
             total,
             {stage: total * sampler.counts[stage] / seen for stage in STAGES},
             collections.seconds / frames * 1e6,
-            sum(map(sum, tally.frames)),
-            sum(tally.gaps.values()),
+            tally.whole_frames,
+            sum(tally.counts.get("ocpptap_gaps_total", {}).values()),
             sum(runner.counts.opened.values()),
             sum(runner.counts.failures.values()),
             dict(sink.rows),

@@ -19,10 +19,13 @@ from proxy.ocpp.envelope import Call, decode
 from proxy.ocpp.facts import Fact, Where
 from proxy.ocpp.redaction import cleared
 from proxy.ocpp.versions import asked, payload_of, readings
-from proxy.pipeline.batch import Batcher
+from proxy.pipeline.batch import Batcher, Row
 from proxy.pipeline.books import Books
+from proxy.pipeline.counting import Counting
 from proxy.pipeline.ledger import WANTS, Ledger
+from proxy.pipeline.rows import FRAME
 from proxy.pipeline.runner import Runner
+from proxy.pipeline.tally import Tally
 from proxy.recorder.analysis import selection
 from proxy.store.rowbinary import compile_encoder
 from proxy.tables import TABLES
@@ -44,6 +47,12 @@ from tests.bench.stages_inputs import (
 from tests.bench.unit import MOST_MOVED, unit
 from tests.recorder.journals import JOURNAL
 
+_COLUMNS: Final = list(TABLES["frames"])
+_KIND, _PAYLOAD = _COLUMNS.index("kind"), _COLUMNS.index("payload")
+_COUNTED: Final = tuple(
+    _COLUMNS.index(name) for name in ("direction", "opcode", "message_type", "verdict", "action")
+)
+"""What `Tally.frame` is told, but for the size."""
 _TRIES: Final = 3
 _LOOKS: Final = 3
 
@@ -249,6 +258,20 @@ def _analyzers(inputs: Inputs) -> Works:
         yield each([(runner.fact, (one,)) if isinstance(one, Fact) else (runner.alive, one) for one in said])
 
 
+def _count(inputs: Inputs) -> Works:
+    """Each frame, and each fact that counts as something."""
+    tally = Tally()
+    counted = Counting(tally, Runner(())).counted
+    for part in in_parts([row for batch in inputs.batches["frames"] for row in batch if row[_KIND] == FRAME]):
+        yield each([(tally.frame, _told(row)) for row in part])
+    for facts in _facts(inputs, Batcher(), frozenset(counted)):
+        yield each([(counted[type(fact)], (fact,)) for fact in facts])
+
+
+def _told(row: Row) -> tuple[Any, ...]:
+    return (*[row[column] for column in _COUNTED], len(row[_PAYLOAD]))
+
+
 def _insert(inputs: Inputs) -> Works:
     for table, found in inputs.batches.items():
         yield each([(compile_encoder(TABLES[table]), (rows,)) for rows in found])
@@ -266,6 +289,7 @@ _MADE: Final[dict[str, Callable[[Inputs], Works]]] = {
     "books": _books,
     "ledger": _ledger,
     "ledger's rows": _ledger_rows,
+    "counting": _count,
     "analyzers": _analyzers,
     "insert": _insert,
 }

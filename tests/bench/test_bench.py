@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy import counters
+from proxy import metrics
 from tests.bench import load, processes, proxy_configs, relay, relay_notes
 from tests.bench.candidates import DIRECT, NAMES
 from tests.bench.proxy_configs import Certificate, Place
@@ -124,7 +124,7 @@ def test_a_candidate_that_was_sent_more_than_it_could_take_is_overloaded() -> No
 
 
 def test_commit_times_of_all_runs_are_one_histogram() -> None:
-    counts = [900, 90, 9, *[0] * (len(counters.APPEND_BUCKETS) - 3), 1]
+    counts = [900, 90, 9, *[0] * (len(metrics.APPEND_BUCKETS) - 3), 1]
     text = "/".join(map(str, counts))
     found = of_one_round(sample(0, "ocpptap", commits=text), sample(0, "ocpptap", commits=text)).commits(
         CLOSED, "ocpptap"
@@ -137,7 +137,7 @@ def test_commit_times_of_all_runs_are_one_histogram() -> None:
 
 def full_run() -> list[Round]:
     samples = [
-        sample(0, name, one.name, commits="10" + "/0" * len(counters.APPEND_BUCKETS))
+        sample(0, name, one.name, commits="10" + "/0" * len(metrics.APPEND_BUCKETS))
         for one in everything()
         for name in one.candidates
     ]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.forensics.intervals import MINUTE
-from proxy.forensics.success import Counting, Counts, Current, Kind, Signal, Verdict, percent, verdict
+from proxy.forensics.success import Counting, Counts, Kind, Signal, Verdict, percent, verdict
+from proxy.pipeline.charged import Current
 
 HOUR = 60 * MINUTE
 CARD, REMOTE, START = Kind.AUTHORIZATION, Kind.REMOTE_START, Kind.TRANSACTION

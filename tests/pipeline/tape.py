@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from analyzers import ALL
 from proxy.heads.connection import Closed, Flow, Opened
 from proxy.names import Direction
 from proxy.pipeline.budget import MOST_WAITING
+from proxy.pipeline.ledger import Ledger
 from proxy.pipeline.pipeline import Pipeline, PipelineState
 from proxy.pipeline.runner import Runner
 from proxy.pipeline.understanding import Understanding
@@ -24,6 +25,7 @@ ANSWER = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSock
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
 Step = Callable[[Pipeline], None]
+T = TypeVar("T")
 
 
 class Tape:
@@ -82,13 +84,25 @@ def new_pipeline(most_waiting: int = MOST_WAITING, key: bytes = b"") -> Pipeline
     return Pipeline(JOURNAL, understanding, most_waiting=most_waiting, key=key)
 
 
+def copied(value: T) -> T:
+    """As a checkpoint would give it back."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value))
+
+
 def resumed(pipeline: Pipeline) -> Pipeline:
     """Another process, continuing from a checkpoint of `pipeline`."""
     runner = pipeline.understanding.runner
     assert runner is not None
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(pipeline.state()), type=PipelineState)
     understanding = Understanding(Runner.restore([kind() for kind in ALL], runner.snapshot()))
-    other = Pipeline(JOURNAL, understanding, most_waiting=pipeline.budget.most)
+    other = Pipeline(
+        JOURNAL,
+        understanding,
+        most_waiting=pipeline.budget.most,
+        ledger=Ledger.restore(copied(pipeline.ledger.snapshot())),
+        connectors=copied(pipeline.connectors),
+        tally=copied(pipeline.batcher.tally),
+    )
     other.resume(state)
     return other
 

@@ -272,7 +272,7 @@ def test_what_went_by_unlisted_is_counted(pipeline: Pipeline) -> None:
     assert [(gap["bytes"], "4711 connections" in gap["reason"]) for gap in found.rows["gaps"]] == [
         (123_456, True)
     ]
-    assert pipeline.batcher.tally.gap_bytes == {"journal": 123_456}
+    assert pipeline.batcher.tally.counts["ocpptap_gap_bytes_total"] == {("journal",): 123_456}
 
 
 MESSAGES = st.lists(

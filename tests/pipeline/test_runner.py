@@ -225,7 +225,7 @@ def test_opened_findings_are_counted_once() -> None:
     for second in range(0, 100, 20):
         runner.fact(interval(second, 10))
     mark(runner, 100)
-    assert runner.counts.opened == {"alarm XX-01 warning": 1}
+    assert runner.counts.opened == {"XX-01 warning": 1}
     assert [finding.count for finding in runner.findings()] == [5]
 
 

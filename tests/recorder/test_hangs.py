@@ -42,21 +42,29 @@ class Asleep(Analyzer[State]):
 
 HANG = """
 import sys
+import time
 from pathlib import Path
 from proxy.ocpp.facts import ConnectionOpened
+from proxy.pipeline.policy import Policies, Policy, Scope
 from proxy.pipeline.runner import Runner
+from proxy.pipeline.timing import Timing
 from proxy.recorder.hangs import Hangs
 from tests.recorder.test_hangs import Asleep
 Hangs(Path(sys.argv[1]), 0.2).live()
-Runner([Asleep()]).fact(ConnectionOpened("CP_1", "c", 0, 1, 1))
+runner = Runner([Asleep()], policies=Policies({"asleep": Policy(Scope(("CP_*",)))}))
+if sys.argv[2] == "timed":
+    runner.time_steps(Timing(time.perf_counter_ns))
+runner.fact(ConnectionOpened("CP_1", "c", 0, 1, 1))
 """
 
 
-@pytest.fixture
-def left(tmp_path: Path) -> str:
-    """What a process that hangs in C leaves when it is killed."""
+@pytest.fixture(params=["plain", "timed"])
+def left(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What a process that hangs in C leaves when it is killed: in a step with a scope, and in one that is timed too."""
     file = tmp_path / "hang"
-    process = subprocess.Popen([sys.executable, "-c", HANG, str(file)], cwd=Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANG, str(file), request.param], cwd=Path(__file__).parents[2]
+    )
     deadline = time.monotonic() + 30
     while not (file.exists() and "in <module>" in file.read_text()) and time.monotonic() < deadline:
         time.sleep(0.02)  # the outermost frame of its only thread is written last

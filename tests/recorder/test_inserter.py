@@ -116,6 +116,20 @@ def test_when_the_queue_is_full_the_recorder_is_told_to_wait() -> None:
     assert len(notebook.tokens) == sum(taken) + 1
 
 
+def test_rows_that_were_handed_over_wait_until_they_are_stored() -> None:
+    notebook = Notebook()
+    notebook.gate.clear()
+    with inserting(notebook) as inserter:
+        inserter.put(batch(1, "frames", "gaps"), 1)
+        inserter.put(lambda: None, 1)
+        inserter.put(batch(2, "frames"), 1)
+        assert (inserter.waiting_rows, inserter.last_success) == (3, 0.0)
+        notebook.gate.set()
+        done(inserter)
+        assert inserter.waiting_rows == 0
+        assert inserter.last_success > 0.0
+
+
 def test_giving_up_ends_even_with_a_store_that_never_answers_well() -> None:
     notebook = Notebook(failures=10**6)
     with inserting(notebook) as inserter:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from proxy import metrics
+from proxy.counters import Series, listed_path, read_listed, read_published, recorder_path
 from proxy.heads.connection import Missed, encode
 from proxy.journal.format import End, Kind
 from proxy.journal.items import LanePosition, Positions
+from proxy.recorder.figures import OF_A_LIFE
 from proxy.recorder.start import words
 from tests.pipeline.frames import call, frame, result
 from tests.recorder.journals import CP, CSMS, Segment, talk
@@ -72,6 +75,27 @@ def test_killed_recorders_leave_the_same_rows(recorded: Path, tmp_path: Path) ->
         recorder.kill()
     record_all(data)
     assert digests(data) == digests(recorded)
+    assert counted(data) == counted(recorded)
+
+
+def counted(data: Path) -> dict[str, list[Series]]:
+    """What the pipeline counted, as it was published last: exactly once, whoever died."""
+    published = read_published(recorder_path(data))
+    assert published is not None
+    names = {one.name for one in metrics.RECORDER if one.kind is not metrics.Kind.GAUGE} - OF_A_LIFE
+    return {
+        name: [Series(one.labels, one.value, one.bins) for one in sorted(published.series[name], key=labels)]
+        for name in sorted(names - OF_THE_STORE)
+        if name in published.series
+    }
+
+
+def labels(series: Series) -> tuple[str, ...]:
+    return series.labels
+
+
+OF_THE_STORE = {"ocpptap_store_rows_total", "ocpptap_store_insert_seconds", "ocpptap_store_errors_total"}
+"""What is sent again is acknowledged again."""
 
 
 def test_lost_checkpoints_cost_nothing(recorded: Path, tmp_path: Path) -> None:
@@ -83,6 +107,7 @@ def test_lost_checkpoints_cost_nothing(recorded: Path, tmp_path: Path) -> None:
         checkpoint.unlink()
     record_all(data)
     assert digests(data) == digests(recorded)
+    assert counted(data) == counted(recorded)
 
 
 def test_after_three_deaths_frames_are_recorded_all_the_same(recorded: Path, tmp_path: Path) -> None:
@@ -208,3 +233,16 @@ def test_another_place_in_the_journal_has_other_words() -> None:
     """The finding of safe mode is named by them: two lives that die at their very beginning are two findings."""
     lives = [Positions(97, (LanePosition(worker=0, life=life),)) for life in (2, 3)]
     assert len({words(positions) for positions in lives}) == 2
+
+
+def test_the_last_word_is_how_it_ended(tmp_path: Path) -> None:
+    talk(Segment().opens(0.5), 3, 1.0).closes(2.0).save(tmp_path)
+    record_all(tmp_path, charge_points=["CP_*"])
+    listed, published = read_listed(listed_path(tmp_path)), read_published(recorder_path(tmp_path))
+    assert listed is not None
+    assert published is not None
+    assert [(one.charge_point, one.connected) for one in listed.charge_points] == [("CP_1", False)]
+    states = {one.labels: one.value for one in published.series["ocpptap_charge_points"]}
+    assert states == {("online",): 0, ("silent",): 0, ("offline",): 1}
+    [cpu] = published.series["ocpptap_recorder_cpu_seconds_total"]
+    assert cpu.value > 0

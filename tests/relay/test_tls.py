@@ -185,6 +185,7 @@ def test_a_client_certificate_is_asked_for_and_its_subject_kept(tmp_path: Path) 
         world.authority.issue_cert("cp-4711.example", common_name="CP_4711").configure_cert(context)
         name = world.name()
         wire = world.opened(world.proxy.call_tls(context, request(f"/{name}")), name, world.csms)
+        assert world.proxy.counter("ocpptap_connections", "1.6", "3") == 1
         wire.csms.rst()
         opened = world.proxy.story(name).opened
         assert opened
@@ -196,6 +197,18 @@ def test_a_client_certificate_is_asked_for_and_its_subject_kept(tmp_path: Path) 
         nobody.close()
     finally:
         world.end()
+
+
+def test_who_comes_over_tls_is_counted_so(tls: Tls) -> None:
+    def counted() -> tuple[int, int]:
+        opened = tls.proxy.counter("ocpptap_connections_opened_total", "tls", "1.6")
+        return opened, tls.proxy.counter("ocpptap_connections", "1.6", "2")
+
+    opened, connected = counted()
+    wire = tls.secured()
+    assert counted() == (opened + 1, connected + 1)
+    wire.charge_point.rst()
+    until(lambda: counted() == (opened + 1, connected))
 
 
 def test_broken_handshakes_harm_nobody(tls: Tls) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter_ns
 
 import pytest
 
 from proxy import counters
 from proxy.journal.format import Kind, Parts, records_of
+from proxy.metrics import APPEND_BUCKETS, RELAY_BUCKETS
 from proxy.names import DIRECTIONS, MAX_CHUNK, Direction
 from proxy.relay.turn import DurableTurn, Turn
 
@@ -80,6 +82,18 @@ class Loop:
         while self.soon:
             self.soon.pop(0)()
         return self.diary.events
+
+    def counted(self) -> dict[str, int]:
+        """Chunks whose time is in the histogram, by direction."""
+        return {way.label: sum(self._passed(way)[:-1]) for way in DIRECTIONS}
+
+    def nanoseconds(self) -> int:
+        """Their time in all."""
+        return sum(self._passed(way)[-1] for way in DIRECTIONS)
+
+    def _passed(self, way: Direction) -> list[int]:
+        first = counters.INDEX["ocpptap_relay_seconds", way.label]
+        return self.view[first : first + len(RELAY_BUCKETS) + 2].tolist()
 
 
 @pytest.fixture
@@ -167,3 +181,84 @@ def test_at_the_end_what_still_waits_for_the_disk_is_dropped() -> None:
         callback()
     assert loop.go() == [[Kind.DATA]]
     assert loop.legs[Direction.FROM_CHARGE_POINT].dropped == 3
+
+
+# --- what the proxy adds to a chunk
+
+APPENDED = counters.APPEND_SECONDS + len(APPEND_BUCKETS) + 1
+
+
+def test_each_chunk_of_a_turn_counts_once_in_its_direction(loop: Loop) -> None:
+    for chunk in (b"one", b"two", bytes(3 * MAX_CHUNK)):
+        loop.chunk(chunk)
+    loop.turn.record(Kind.OPEN, 8, b"facts")
+    loop.chunk(b"an answer", Direction.FROM_CSMS)
+    loop.go()
+    assert loop.counted() == {"from_charge_point": 3, "from_csms": 1}
+
+
+def test_the_journals_time_is_in_that_of_every_chunk(loop: Loop) -> None:
+    for _ in range(10):
+        loop.chunk(b"up")
+    loop.go()
+    assert loop.nanoseconds() >= 10 * loop.view[APPENDED] > 0
+
+
+def test_the_time_of_a_turn_begins_with_its_first_chunk(loop: Loop) -> None:
+    loop.chunk(b"one")
+    loop.go()
+    before, at = loop.nanoseconds(), perf_counter_ns()
+    loop.chunk(b"two")
+    loop.go()
+    assert 0 < loop.nanoseconds() - before <= perf_counter_ns() - at
+
+
+def test_full_turns_count_each_chunk_once_too() -> None:
+    loop = Loop(turn_bytes=10)
+    for _ in range(7):
+        loop.chunk(b"12345")
+    loop.go()
+    assert loop.counted() == {"from_charge_point": 7, "from_csms": 0}
+
+
+def test_what_is_not_passed_on_is_not_counted(loop: Loop) -> None:
+    """The other leg has ended, or its transport refuses."""
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("not mine")
+
+    loop.legs[Direction.FROM_CSMS].shut = True
+    loop.legs[Direction.FROM_CHARGE_POINT].write = refuse
+    loop.chunk(b"up")
+    loop.chunk(b"down", Direction.FROM_CSMS)
+    assert loop.go() == [[Kind.DATA, Kind.DATA], "not mine"]
+    assert loop.counted() == {"from_charge_point": 0, "from_csms": 0}
+
+
+def test_facts_and_deeds_are_no_chunks(loop: Loop) -> None:
+    loop.turn.record(Kind.OPEN, 7, b"facts")
+    loop.turn.do(loop.diary.events.append, "fin")
+    loop.go()
+    assert loop.counted() == {"from_charge_point": 0, "from_csms": 0}
+
+
+def test_with_a_durable_turn_the_wait_for_the_disk_counts() -> None:
+    loop = Loop(DurableTurn)
+    loop.chunk(b"one")
+    loop.go()
+    assert loop.counted()["from_charge_point"] == 0, "it is still here"
+    at = perf_counter_ns()
+    loop.chunk(b"two")
+    loop.go()
+    waited = perf_counter_ns() - at
+    for callback in loop.diary.waiting:
+        callback()
+    assert loop.counted()["from_charge_point"] == 2
+    assert loop.nanoseconds() >= waited, "the first one was here all that time"
+
+
+def test_what_is_dropped_at_the_end_is_not_counted() -> None:
+    loop = Loop(DurableTurn)
+    loop.chunk(b"one")
+    loop.turn.end()
+    assert loop.counted() == {"from_charge_point": 0, "from_csms": 0}

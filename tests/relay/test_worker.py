@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from proxy import counters, metrics
 from proxy.journal.format import Kind
 from proxy.relay import settings as relay_settings
 from proxy.relay.settings import Deadlines, Limits, Listener, RelaySettings, RouteSettings, TlsSettings
@@ -55,7 +56,7 @@ def test_drain_closes_with_fin_spread_over_the_time_and_exits_0(make_world: Make
     }
     assert world.proxy.records()[-1][0] == Kind.END
     assert world.proxy.counter("ocpptap_connections") == 0
-    assert world.proxy.counter("ocpptap_connections_closed_total", "proxy") == 4
+    assert world.proxy.counter("ocpptap_connections_opened_total") == 4
 
 
 def test_stop_is_at_once_and_the_journal_complete(make_world: Make) -> None:
@@ -210,6 +211,44 @@ def test_a_journal_that_fails_lets_traffic_pass(make_world: Make) -> None:
     _echo(wire, 100)
     until(lambda: world.proxy.counter("ocpptap_journal_gap_bytes_total") > 0)
     assert world.proxy.counter("ocpptap_journal_gaps_total") > 0
+
+
+def test_what_was_relayed_is_counted_by_direction(make_world: Make) -> None:
+    world = make_world(settings_for())
+    _echo(world.tunnel(), 3)
+    until(lambda: world.proxy.observations("ocpptap_relay_seconds", "from_charge_point") >= 3)
+    world.proxy.order(order="stop")
+    assert world.proxy.exit_code() == 0
+    assert world.proxy.counter("ocpptap_relayed_bytes_total", "from_charge_point") == 3 * 8192
+    assert world.proxy.counter("ocpptap_relayed_bytes_total", "from_csms") == 0
+    assert world.proxy.observations("ocpptap_relay_seconds", "from_csms") == 0
+
+
+def test_no_counter_goes_back_when_a_worker_is_killed(make_world: Make) -> None:
+    world = make_world(settings_for())
+    _echo(world.tunnel(), 3)
+    until(lambda: world.proxy.observations("ocpptap_loop_lag_seconds"))
+    world.proxy.process.kill()
+    world.proxy.process.wait()
+    before = _counted(world.proxy)
+    spent = world.proxy.counter("ocpptap_relay_cpu_seconds_total")
+    heir = Proxy(world.proxy.folder, world.proxy.settings).ready()
+    until(lambda: heir.counter("ocpptap_relay_cpu_seconds_total") > spent > 0)
+    assert all(now >= then for now, then in zip(_counted(heir), before, strict=True))
+    heir.end()
+
+
+def _counted(proxy: Proxy) -> list[int]:
+    """All slots but the gauges."""
+    slots = counters.read_slots(counters.slots_path(proxy.folder, 0))
+    assert slots is not None
+    counting = [metric for metric in metrics.RELAY if metric.kind is not metrics.Kind.GAUGE]
+    firsts = [
+        (counters.INDEX[metric.name, *values], metric.width)
+        for metric in counting
+        for values in metric.series
+    ]
+    return [slots[first + offset] for first, width in firsts for offset in range(width)]
 
 
 def test_refusals_of_one_address_are_counted_not_repeated(make_world: Make) -> None:

@@ -24,6 +24,7 @@ from proxy.journal.format import Kind, Record
 from proxy.journal.identity import journal_uuid, next_run
 from proxy.journal.items import Block, LifeEnded
 from proxy.journal.merge import MergedJournal
+from proxy.metrics import RELAY, Metric
 from proxy.names import Direction
 from proxy.relay.settings import Deadlines, Limits, Listener, RelaySettings, RouteSettings
 
@@ -267,9 +268,18 @@ class Proxy:
         return self.process.wait(PATIENCE_SECONDS)
 
     def counter(self, name: str, *labels: str) -> int:
+        """Of all series whose labels begin so."""
+        return sum(self._slots()[slot] for slot in _places(name, labels))
+
+    def observations(self, name: str, *labels: str) -> int:
+        """How many a histogram has."""
+        bins = len(_metric(name).buckets) + 1
+        return sum(sum(self._slots()[slot : slot + bins]) for slot in _places(name, labels))
+
+    def _slots(self) -> list[int]:
         values = counters.read_slots(counters.slots_path(self.folder, 0))
         assert values is not None
-        return int(values[counters.INDEX[name, *labels]])
+        return values
 
     @property
     def rss_bytes(self) -> int:
@@ -319,6 +329,16 @@ class Proxy:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def _metric(name: str) -> Metric:
+    (found,) = (metric for metric in RELAY if metric.name == name)
+    return found
+
+
+def _places(name: str, labels: tuple[str, ...]) -> list[int]:
+    series = _metric(name).series
+    return [counters.INDEX[name, *values] for values in series if values[: len(labels)] == labels]
 
 
 def settings_for(*routes: tuple[str, str], **more: Any) -> RelaySettings:

