@@ -1,5 +1,5 @@
 """The command `ocpptap` (CLI.md): `running` runs something, `asking` asks the store, `tracing` reads trace files,
-`reporting` reports on a month, `common` is what all share.
+`exporting` takes sessions out and puts traces in, `reporting` reports on a month, `common` is what all share.
 
 Each sub-command imports its part when it is called, so that none pays for another.
 
@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from proxy.cli import asking, reporting, running, tracing
+from proxy.cli import asking, exporting, replaying, reporting, running, tracing, verifying
 from proxy.cli.common import ANSWER_IS_NO, INTERRUPTED, WRONG_USAGE, Failure
 
 
@@ -38,7 +38,10 @@ _COMMANDS: Final = (
     reporting.uptime,
     asking.sessions,
     asking.show,
-    asking.verify,
+    verifying.verify,
+    exporting.export,
+    exporting.import_,
+    replaying.replay,
 )
 for command in _COMMANDS:
     cli.add_command(command)

@@ -6,11 +6,11 @@ import contextlib
 import shutil
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from proxy.cli.common import FORMAT, READ, Failure, example, options, reading, value_errors
+from proxy.cli.common import FORMAT, READ, example, options, reading, value_errors
 from proxy.tables import SEVERITIES
 
 
@@ -57,40 +57,28 @@ def tail(
 @click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
 @click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--imported", is_flag=True, help="Those of imported traces instead.")
 @FORMAT
 @options(*READ)
 def sessions(
-    charge_point: str, since: str, until: str, limit: int, format: str, config: str | None, **flags: Any
+    charge_point: str,
+    since: str,
+    until: str,
+    limit: int,
+    imported: bool,
+    format: str,
+    config: str | None,
+    **flags: Any,
 ) -> None:
     """The connections the store knows, newest first."""
     from proxy.forensics import sessions as forensics
 
     show = {"text": forensics.as_text, "json": forensics.as_json}[format]
-    wanted = forensics.Filter(charge_point, since, until, limit)
+    origin: Literal["live", "imported"] = "imported" if imported else "live"
+    wanted = forensics.Filter(charge_point, since, until, limit, origin)
     with reading(config, flags) as store, value_errors():
         found = show(forensics.sessions(store, wanted))
     print(found) if found else None
-
-
-@click.command(epilog=example("ocpptap verify 3f2a"))
-@click.argument("session")
-@options(*READ)
-def verify(session: str, config: str | None, **flags: Any) -> None:
-    """Rebuild both byte streams of a session from the store and check the hash chain."""
-    from proxy.forensics import verify as forensics
-    from proxy.log import printable
-
-    with reading(config, flags) as store:
-        verdict = forensics.verify(store, session)
-    print(
-        f"session {verdict.session.connection_id} of {printable(verdict.session.charge_point)}, {verdict.session.at}"
-    )
-    for stream in verdict.streams:
-        print(f"{stream.direction.label}: {stream.rows} rows, {stream.size} bytes, sha256 {stream.sha256}")
-        found = stream.wrong or f"as recorded; last link {stream.last_link.hex()}"
-        print(*(f"  {line}" for line in (found, stream.note) if line), sep="\n")
-    if not verdict.ok:
-        raise Failure("the store does not hold what was recorded")
 
 
 @click.command(epilog=example("ocpptap show 3f2a"))

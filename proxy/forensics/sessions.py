@@ -1,9 +1,9 @@
-"""`ocpptap sessions`: the connections the store knows, newest first."""
+"""`ocpptap sessions`: the connections the store knows, newest first: live ones, or those of imported traces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import orjson
@@ -15,12 +15,13 @@ from proxy.store.client import Store
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """`since` and `until`: ISO 8601 UTC, '' = no limit."""
+    """`since` and `until`: ISO 8601 UTC, '' = no limit. `origin`: live ones, or those that `ocpptap import` brought."""
 
     charge_point: str = "*"
     since: str = ""
     until: str = ""
     limit: int = 50
+    origin: Literal["live", "imported"] = "live"
 
 
 _SESSIONS: Final = """
@@ -28,12 +29,16 @@ SELECT connection_id AS session, charge_point, toString(at) AS opened_at,
   toString(connections.last_at) AS last_at, state,
   status, ocpp_version, remote_address, upstream, vendor, model, firmware,
   frames_from_charge_point, frames_from_csms, bytes_from_charge_point, bytes_from_csms,
-  close_code, closed_by, closed_how, closed_reason, tls_version, compression
-FROM connections
-WHERE match(charge_point, {charge_point:String})
-  AND connections.last_at >= {since:DateTime64(6, 'UTC')} AND at <= {until:DateTime64(6, 'UTC')}
-ORDER BY at DESC LIMIT {limit:UInt32}
+  close_code, closed_by, closed_how, closed_reason, tls_version, compression{more}
+FROM all_connections AS connections FINAL
+WHERE source {which} '' AND match(charge_point, {{charge_point:String}})
+  AND connections.last_at >= {{since:DateTime64(6, 'UTC')}} AND at <= {{until:DateTime64(6, 'UTC')}}
+ORDER BY at DESC LIMIT {{limit:UInt32}}
 """
+_QUESTIONS: Final = {
+    "live": _SESSIONS.format(which="=", more=""),
+    "imported": _SESSIONS.format(which="!=", more=", source, COLUMNS('^source_connection_id$')"),
+}
 _SO_FAR: Final = """
 SELECT connection_id AS session, toString(max(frames.at)) AS last_at,
   countIf(direction = 'from_charge_point' AND kind = 'frame') AS frames_from_charge_point,
@@ -52,13 +57,14 @@ def sessions(store: Store, wanted: Filter) -> list[dict[str, Any]]:
     """A dict a session. Raises ValueError for a time that is none, StoreError."""
     found = rows(
         store,
-        _SESSIONS,
+        _QUESTIONS[wanted.origin],
         charge_point=glob(wanted.charge_point),
         since=moment(wanted.since, EARLIEST),
         until=moment(wanted.until, LATEST),
         limit=str(wanted.limit),
     )
-    live = _so_far(store, [row["session"] for row in found if row["state"] == "open"])
+    open_ones = [row["session"] for row in found if row["state"] == "open" and wanted.origin == "live"]
+    live = _so_far(store, open_ones)
     complete = (row | live.get(row["session"], {}) for row in found)
     return [row | {name: iso(row[name]) for name in ("opened_at", "last_at")} for row in complete]
 

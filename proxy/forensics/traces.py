@@ -7,7 +7,11 @@ A record is a JSON object on a line of its own, plain or in a Zstandard file. Wh
     raw                                  the message's text as it was sent, whatever it is
     messageType messageId action payload error      in place of `raw`: the message is put together from them
     chargePointId | charge_point, ocppVersion | ocpp_version        "" where untold; the payloads tell the version then
+    meta.session | session               which connection of the charge point, where that is told
     event                                ours: opened, closed, ping; none: a message
+
+Of our own jsonl (`table` and `row` on each line: docs/EXPORT.md) the lines that are none of these are passed over: what
+they tell follows from the messages, or is about bytes.
 
 A line that is no record is an `Unreadable`, which says where and why; the lines behind it are read. Bounded: a line of
 more than 64 MiB is one.
@@ -43,11 +47,13 @@ _TYPES: Final = {"CALL": 2, "CALLRESULT": 3, "CALLERROR": 4}
 _VERSION: Final = re.compile(r"(?:ocpp)?v?(1\.6|2\.0\.1|2\.0|2\.1)j?", re.IGNORECASE)
 _MILLISECONDS: Final = 1e11
 """A number this large is milliseconds: as seconds it would be the year 5138."""
+_NO_TIME: Final = 1e30
 EVENTS: Final = frozenset({"opened", "closed", "ping"})
 
 
 class Record(msgspec.Struct, frozen=True):
-    """`line` counts from 1. `at`: ns UTC. `event`: "" a message, whose `text` is as it was sent."""
+    """`line` counts from 1. `at`: ns UTC. `event`: "" a message, whose `text` is as it was sent. `session`: "" if
+    nobody says."""
 
     line: int
     at: int
@@ -57,6 +63,7 @@ class Record(msgspec.Struct, frozen=True):
     version: str = ""
     event: str = ""
     told: dict[str, Any] = {}
+    session: str = ""
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -67,14 +74,24 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 def records(path: Path, seen: Callable[[int], None] = lambda size: None) -> Iterator[Record | Unreadable]:
-    """Every line of the file. `seen` is told of bytes as they are read. Raises OSError, and ValueError for a
+    """Every record of the file. `seen` is told of bytes as they are read. Raises OSError, and ValueError for a
     Zstandard file that is damaged."""
+    for number, line in lines(path, seen):
+        found = line if isinstance(line, Unreadable) else record_of(number, line)
+        if found is not None:
+            yield found
+
+
+def lines(
+    path: Path, seen: Callable[[int], None] = lambda size: None
+) -> Iterator[tuple[int, bytes | Unreadable]]:
+    """Every line that holds something, with its number, from 1. `seen`, raises: as `records`."""
     with path.open("rb") as file:
         for number, line in enumerate(_lines(_plain(file), file, seen), 1):
             if len(line) > MAX_LINE:
-                yield Unreadable(number, f"longer than {MAX_LINE >> 20} MiB")
+                yield number, Unreadable(number, f"longer than {MAX_LINE >> 20} MiB")
             elif line.strip():
-                yield _record(number, line.removeprefix(_MARK) if number == 1 else line)
+                yield number, line.removeprefix(_MARK) if number == 1 else line
 
 
 def _plain(file: IO[bytes]) -> IO[bytes]:
@@ -109,17 +126,26 @@ def _skip_rest(plain: IO[bytes], line: bytes) -> None:
         line = plain.readline(MAX_LINE)
 
 
-def _record(number: int, line: bytes) -> Record | Unreadable:
+def record_of(number: int, line: bytes) -> Record | Unreadable | None:
+    """What a line says; None: nothing that a record holds."""
     try:
         told = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return Unreadable(number, f"not JSON: {error}")
     if not isinstance(told, dict):
         return Unreadable(number, "no JSON object")
+    if "table" in told and "row" in told and not _of_a_record(told):
+        return None
     try:
         return _read(number, told)
     except ValueError as error:
         return Unreadable(number, str(error))
+
+
+def _of_a_record(told: dict[str, Any]) -> bool:
+    """Of our own lines: does this one tell a message or an event?"""
+    event = told.get("event")
+    return event in EVENTS or (event == "" and "raw" in told)
 
 
 def _read(number: int, told: dict[str, Any]) -> Record:
@@ -135,8 +161,23 @@ def _read(number: int, told: dict[str, Any]) -> Record:
         b"" if event in EVENTS else _text(told),
         _version(_either(told, "ocppVersion", "ocpp_version")),
         event if event in EVENTS else "",
-        told if event in EVENTS else {},
+        _told(told) if event in EVENTS else {},
+        _session(told),
     )
+
+
+def _told(told: dict[str, Any]) -> dict[str, Any]:
+    """What an event says, wherever it stands."""
+    row = told.get("row")
+    if not isinstance(row, dict):
+        return told
+    return row | told | ({"how": row["closed_how"]} if "closed_how" in row else {})
+
+
+def _session(told: dict[str, Any]) -> str:
+    meta = told.get("meta")
+    session = told.get("session") or (meta.get("session") if isinstance(meta, dict) else "")
+    return session if isinstance(session, str) else ""
 
 
 def _either(told: dict[str, Any], *names: str) -> Any:
@@ -144,7 +185,7 @@ def _either(told: dict[str, Any], *names: str) -> Any:
 
 
 def _at(told: Any) -> int:
-    if isinstance(told, int | float) and not isinstance(told, bool):
+    if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < _NO_TIME:
         return int(told * 1_000_000 if abs(told) >= _MILLISECONDS else told * 1_000_000_000)
     at = nanoseconds(told)
     if at is None:
