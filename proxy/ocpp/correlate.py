@@ -109,6 +109,11 @@ class Correlator:
         """Calls of both directions without an answer."""
         return sum(len(side.waiting) for side in self._sides.values())
 
+    @property
+    def waiting_of(self) -> tuple[int, ...]:
+        """The same, by who sent them, in the order of DIRECTIONS."""
+        return tuple([len(side.waiting) for side in self._sides.values()])
+
     def call(
         self, direction: Direction, call: Call, at: int, clock: int, frame_no: int
     ) -> Sequence[Unanswered]:

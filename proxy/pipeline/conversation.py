@@ -149,7 +149,7 @@ class Conversation:
     @property
     def waiting(self) -> tuple[int, ...]:
         """Calls without an answer, in the order of DIRECTIONS: who sent them."""
-        return tuple([len(side.waiting) for side in self._correlator._sides.values()])
+        return self._correlator.waiting_of
 
     # messages
 
