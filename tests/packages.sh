@@ -8,12 +8,17 @@ command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 command -v ip >/dev/null || missing="$missing iproute2"
 command -v nft >/dev/null || missing="$missing nftables"
 [ -e /usr/include/openssl/ssl.h ] || missing="$missing libssl-dev"
+command -v tshark >/dev/null || missing="$missing tshark"
+command -v chromium >/dev/null || missing="$missing chromium"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed (needs root and apt):$missing; the tests that need them will be skipped and say so" >&2
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+# tshark's package asks whether everybody may capture: tests only read files.
+! command -v debconf-set-selections >/dev/null ||
+    echo "wireshark-common wireshark-common/install-setuid boolean false" | debconf-set-selections
+apt-get -o DPkg::Lock::Timeout=300 update -qq
 # shellcheck disable=SC2086
-apt-get install -y -qq --no-install-recommends $missing >/dev/null
+apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >/dev/null

@@ -62,15 +62,16 @@ def _opening(header: dict[str, Any]) -> Iterator[str]:
     extras = (way, header["tls_version"], header["compression"])
     yield f"opened {iso(header['opened'])} {', '.join(filter(None, extras))}"
     if header["state"] != "refused":
-        yield f"the CSMS was dialled in {_took(header['dial_us'])} and answered after {_took(header['handshake_us'])}"
+        yield f"the CSMS was dialled in {took(header['dial_us'])} and answered after {took(header['handshake_us'])}"
 
 
 def closing(header: dict[str, Any], width: int) -> list[str]:
     """Who closed first and how."""
-    return _wrapped(printable(_closing(header)), width, "  ")
+    return _wrapped(printable(ending(header)), width, "  ")
 
 
-def _closing(header: dict[str, Any]) -> str:
+def ending(header: dict[str, Any]) -> str:
+    """The same as one line, not escaped."""
     last = iso(header["last"])
     if header["state"] == "open":
         return "still open"
@@ -99,11 +100,16 @@ def event(found: Event, width: int) -> list[str]:
 
 def gap(row: dict[str, Any], width: int) -> list[str]:
     """What was not seen."""
+    return _aside(row["at"], gap_text(row), width)
+
+
+def gap_text(row: dict[str, Any]) -> str:
+    """The same as one line, not escaped."""
     size = (
         f"{row['bytes']} bytes of {_SENDERS.get(row['direction'], 'both')}" if int(row["bytes"]) else "time"
     )
     until = "" if row["until"] == row["at"] else f" until {iso(row['until'])}"
-    return _aside(row["at"], f"gap ({row['kind']}): {size} not seen{until}: {row['reason']}", width)
+    return f"gap ({row['kind']}): {size} not seen{until}: {row['reason']}"
 
 
 def finding(row: dict[str, Any], width: int) -> list[str]:
@@ -124,29 +130,82 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
+# colours
+
+_BOLD, _DIM, _RED, _YELLOW, _BLUE, _MAGENTA, _CYAN = "1", "2", "31", "33", "34", "35", "36"
+_COLOURS: Final = tuple(
+    (re.compile(pattern), colours)
+    for pattern, colours in (
+        (r"(?P<dim>.{24} )(?P<what>! critical .*)", {"dim": _DIM, "what": _RED}),
+        (r"(?P<dim>.{24} )(?P<what>! warning .*)", {"dim": _DIM, "what": _YELLOW}),
+        (r"(?P<dim>.{24} )(?P<what>! gap .*)", {"dim": _DIM, "what": _MAGENTA}),
+        (r"(?P<dim>.{24} )(?P<what>! .*)", {"dim": _DIM, "what": _CYAN}),
+        (r" {27}(?P<what>! (?:violation|unparseable).*|  no answer seen here)", {"what": _RED}),
+        (r" {27}(?P<what>! .*)", {"what": _YELLOW}),
+        (r"(?P<dim>.{24} · .*)", {"dim": _DIM}),
+        (r"(?P<dim>.{24} )(?P<what>. {3}CALL(?:RESULT)?ERROR)(?P<rest> .*)?", {"dim": _DIM, "what": _RED}),
+        (r"(?P<dim>.{24} )(?P<what>→ {3})(?P<rest>.*)", {"dim": _DIM, "what": _BLUE}),
+        (r"(?P<dim>.{24} )(?P<what>← {3})(?P<rest>.*)", {"dim": _DIM, "what": _MAGENTA}),
+        (r"(?P<dim>.{24} )(?P<what>→ \S+)(?P<rest>.*)", {"dim": _DIM, "what": f"{_BOLD};{_BLUE}"}),
+        (r"(?P<dim>.{24} )(?P<what>← \S+)(?P<rest>.*)", {"dim": _DIM, "what": f"{_BOLD};{_MAGENTA}"}),
+        (r"(?P<what>\d{4}-\d\d-\d\d \(UTC\)|\S.* · session .*)", {"what": _BOLD}),
+    )
+)
+"""A line as it is made here -> the colours of its parts. Peers' text is escaped, and stands behind what is matched."""
+
+
+def coloured(line: str) -> str:
+    """For a terminal (ECMA-48). Nothing but colour is added."""
+    for pattern, colours in _COLOURS:
+        found = pattern.fullmatch(line)
+        if found is not None:
+            return "".join(
+                f"\x1b[{colours[name]}m{text}\x1b[0m" if name in colours else text
+                for name, text in _parts(found)
+            )
+    return line
+
+
+def _parts(found: re.Match[str]) -> Iterator[tuple[str, str]]:
+    """Of the line: the parts that have a name, and what stands between them."""
+    at = 0
+    for name in found.re.groupindex:
+        begin, end = found.span(name)
+        if begin >= 0:
+            yield "", found.string[at:begin]
+            yield name, found.string[begin:end]
+            at = end
+    yield "", found.string[at:]
+
+
 # messages and frames
 
 
 def _said(found: Said, width: int) -> list[str]:
     if not found.late:
         return _message(found.row, _time(found.at), f"{_arrow(found.row)} ", width)
-    what = f"{_arrow(found.row)} answers {found.row.answers} after {_took(found.row.latency_us or 0)}: "
+    what = f"{_arrow(found.row)} answers {found.row.answers} after {took(found.row.latency_us or 0)}: "
     return _message(found.row, _time(found.at), what, width)
 
 
 def _answer(row: Row, width: int) -> list[str]:
-    took = "" if row.latency_us is None else f"+{_took(row.latency_us)}"
-    return _message(row, took, f"{_arrow(row)}   ", width)
+    after = "" if row.latency_us is None else f"+{took(row.latency_us)}"
+    return _message(row, after, f"{_arrow(row)}   ", width)
 
 
 def _message(row: Row, when: str, what: str, width: int) -> list[str]:
-    name = _REPLIES.get(row.message_type) or ("" if row.answers else row.action or _kind(row))
+    name = name_text(row)
     begin = f"{when:>{_TIME}}  {row.frame_no:>{_NUMBER}} {what}{printable(name)}{' ' if name else ''}"
-    end = "".join(f" ({word})" for word in _marks(row))
+    end = "".join(f" ({word})" for word in marks(row))
     return [(begin + _cut(row, width - len(begin) - len(end))).rstrip() + end, *_judged(row, width)]
 
 
-def _kind(row: Row) -> str:
+def name_text(row: Row) -> str:
+    """What it is called beside its arrow; "" of an answer, which stands below its call."""
+    return _REPLIES.get(row.message_type) or ("" if row.answers else row.action or kind_text(row))
+
+
+def kind_text(row: Row) -> str:
     """Of what has no action."""
     if row.kind != "frame":
         return _KINDS.get(row.kind, row.kind)
@@ -157,7 +216,7 @@ def _kind(row: Row) -> str:
     return _OPCODES.get(row.opcode, f"frame with opcode {row.opcode}")
 
 
-def _marks(row: Row) -> Iterator[str]:
+def marks(row: Row) -> Iterator[str]:
     """What is to be known of the row itself, whatever it says."""
     if row.fragments > 1:
         yield f"{row.fragments} frames" if row.fin else f"{row.fragments} frames, no end"
@@ -171,17 +230,23 @@ def _marks(row: Row) -> Iterator[str]:
 
 def _judged(row: Row, width: int) -> list[str]:
     """What is wrong with it, where something is."""
+    text = judged_text(row)
+    told = _wrapped(printable(f"! {text}"), width - len(_INDENT), "  ") if text else []
+    return [_INDENT + line for line in told]
+
+
+def judged_text(row: Row) -> str:
+    """The same as one line, not escaped; "" where nothing is."""
     if row.verdict in ("", "ok"):
-        return []
+        return ""
     why = (row.rule, f"at {row.pointer}" if row.pointer else "", f"({row.clause})" if row.clause else "")
-    text = printable(": ".join(filter(None, (f"! {row.verdict}", " ".join(filter(None, why))))))
-    return [_INDENT + line for line in _wrapped(text, width - len(_INDENT), "  ")]
+    return ": ".join(filter(None, (row.verdict, " ".join(filter(None, why)))))
 
 
 def _cut(row: Row, room: int) -> str:
-    whole = _text(row)
+    whole = payload_text(row)
     text = _printable(whole[: max(room, 1)])
-    if len(whole) <= room >= len(text) and not _is_cut(row):
+    if len(whole) <= room >= len(text) and not is_cut(row):
         return text
     size = f"… ({_count(row.size, 'byte')})"
     return text[: max(room - len(size), 0)] + size
@@ -192,18 +257,18 @@ def _printable(text: str) -> str:
     return "".join(printable(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
 
 
-def _is_cut(row: Row) -> bool:
+def is_cut(row: Row) -> bool:
     """The store gave us less than there is."""
     return bool(row.text) and len(row.text.encode()) < row.size
 
 
-def _text(row: Row) -> str:
+def payload_text(row: Row) -> str:
     """The payload alone where it is one, as it was written; of a close code and reason, else the first bytes."""
     if row.text:
         text = _WHITE.sub(" ", row.text)
         front = _FRONT.match(text) if row.message_type else None
         payload = text[front.end() :].rstrip() if front else text
-        return payload.removesuffix("]").rstrip() if front and not _is_cut(row) else payload
+        return payload.removesuffix("]").rstrip() if front and not is_cut(row) else payload
     if row.opcode == _CLOSE and row.kind == "frame" and len(row.raw) >= 2:
         return f"{int.from_bytes(row.raw[:2], 'big')} {row.raw[2:].decode(errors='replace')}".rstrip()
     if row.redacted or not row.size:
@@ -216,10 +281,14 @@ def _arrow(row: Row) -> str:
 
 
 def _pings(run: Pings) -> str:
+    return f"{_time(run.at)}  {run.first.frame_no:>{_NUMBER}} · {pings_text(run)}"
+
+
+def pings_text(run: Pings) -> str:
+    """How many there were, and until when."""
     counts = [_count(run.pings, "ping"), _count(run.pongs, "pong")]
     until = f" until {_time(run.last.at)[:8]}" if run.pings + run.pongs > 2 else ""
-    said = ", ".join(filter(None, counts))
-    return f"{_time(run.at)}  {run.first.frame_no:>{_NUMBER}} · {said}{until}"
+    return ", ".join(filter(None, counts)) + until
 
 
 def _count(number: int, word: str) -> str:
@@ -230,5 +299,6 @@ def _time(at: str) -> str:
     return at[11:26]
 
 
-def _took(us: int | str) -> str:
+def took(us: int | str) -> str:
+    """A duration as it stands in a line."""
     return f"{int(us) / 1_000:.1f} ms" if int(us) < _LONG else f"{int(us) / 1_000_000:.1f} s"

@@ -31,8 +31,8 @@ _MOST: Final = 2**64 - 1
 _HEADER: Final = """
 SELECT connection_id, charge_point, source, journal, toString(at) AS opened, toString(connections.last_at) AS last,
   state, status, count, ocpp_version, remote_address, target, upstream, dial_us, handshake_us, tls_version,
-  compression, vendor, model, firmware, close_code, closed_by, closed_how, closed_reason,
-  frames_from_charge_point, frames_from_csms
+  compression, subprotocol, vendor, model, firmware, close_code, closed_by, closed_how, closed_reason,
+  frames_from_charge_point, frames_from_csms, notes
 FROM (SELECT * FROM all_connections FINAL WHERE connection_id = {connection:String} AND source = {source:String})
   AS connections
 """
@@ -76,7 +76,8 @@ ORDER BY gaps.at, batch, gap_no LIMIT 100000
 """
 _FINDINGS: Final = """
 SELECT toString(findings.at) AS at, toString(severity) AS severity, analyzer, rule, message,
-  ifNull(toString(cleared_at), '') AS cleared
+  ifNull(toString(cleared_at), '') AS cleared, observed, limit, basis, count, transaction_id, connector_id,
+  arrayMap(place -> place.2, arrayFilter(place -> place.1 = {connection:String}, evidence)) AS frames
 FROM all_findings AS findings FINAL
 WHERE source = {source:String} AND charge_point = {charge_point:String} AND has(evidence.1, {connection:String})
   AND findings.at >= {since:DateTime64(6, 'UTC')} AND findings.at <= {until:DateTime64(6, 'UTC')}
@@ -163,8 +164,27 @@ def _sessions(store: Store, charge_point: str, span: dict[str, str]) -> Iterator
             after_at, after = found[-1]["at"], found[-1]["connection_id"]
 
 
-def _shown(store: Store, connection: str, source: str, span: dict[str, str], look: Look) -> Iterator[str]:
+def header_of(store: Store, connection: str, source: str) -> dict[str, Any]:
+    """The newest row of a connection that there is."""
     (header,) = rows(store, _HEADER, connection=connection, source=source)
+    return header
+
+
+def gaps_of(store: Store, header: dict[str, Any], span: dict[str, str]) -> list[dict[str, Any]]:
+    """What was not seen of the session while it lived."""
+    within = _within(span, header)
+    which = {"source": header["source"], "connection": header["connection_id"]}
+    return rows(store, _GAPS, journal=header["journal"], **which, **within)
+
+
+def findings_of(store: Store, header: dict[str, Any], span: dict[str, str]) -> list[dict[str, Any]]:
+    """Findings that frames of the session prove."""
+    which = {name: header[name] for name in ("charge_point", "source")}
+    return rows(store, _FINDINGS, connection=header["connection_id"], **which, **_within(span, header))
+
+
+def _shown(store: Store, connection: str, source: str, span: dict[str, str], look: Look) -> Iterator[str]:
+    header = header_of(store, connection, source)
     yield from lines.opening(header, look.width)
     if header["state"] != "refused":
         yield from _timeline(store, header, _within(span, header), look)
@@ -180,15 +200,14 @@ def _within(span: dict[str, str], header: dict[str, Any]) -> dict[str, str]:
 def _timeline(store: Store, header: dict[str, Any], within: dict[str, str], look: Look) -> Iterator[str]:
     who = {name: header[name] for name in ("charge_point", "source")}
     which = who | within | {"connection": header["connection_id"]}
-    found_gaps = rows(store, _GAPS, journal=header["journal"], **_without(which, "charge_point"))
-    gaps = ((row["at"], lines.gap(row, look.width)) for row in found_gaps)
-    findings = ((row["at"], lines.finding(row, look.width)) for row in rows(store, _FINDINGS, **which))
+    gaps = ((row["at"], lines.gap(row, look.width)) for row in gaps_of(store, header, within))
+    findings = ((row["at"], lines.finding(row, look.width)) for row in findings_of(store, header, within))
     events = (
         (found.at, lines.event(found, look.width))
         for found in folded(joined(whole(_frames(store, which, look))))
     )
     yield ""
-    yield from _by_day(heapq.merge(events, gaps, findings, key=lambda pair: pair[0]))
+    yield from by_day(heapq.merge(events, gaps, findings, key=lambda pair: pair[0]))
     yield ""
 
 
@@ -196,7 +215,7 @@ def _without(params: dict[str, str], *names: str) -> dict[str, str]:
     return {key: value for key, value in params.items() if key not in names}
 
 
-def _by_day(dated: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+def by_day(dated: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
     """The lines, a date above those of each day."""
     day = ""
     for at, some in dated:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 
 MAGIC: Final = b"PAR1"
 _LENGTH: Final = struct.Struct("<I")
+_SMALLEST: Final = 12
 
 # Thrift compact protocol: a struct is {field id: (type, value)}, a list (type of its items, items).
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
@@ -43,7 +44,7 @@ class Joined:
 
     def add(self, data: bytes) -> int:
         """A whole Parquet file; how many rows it has. Raises ValueError: it is none."""
-        if data[:4] != MAGIC or data[-4:] != MAGIC:
+        if len(data) < _SMALLEST or data[:4] != MAGIC or data[-4:] != MAGIC:
             raise ValueError("the store's answer is no Parquet file")
         end = len(data) - 8 - _LENGTH.unpack(data[-8:-4])[0]
         footer = _Reader(data, end).struct()

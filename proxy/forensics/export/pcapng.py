@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from itertools import chain, islice
 from typing import Any, BinaryIO, Final
@@ -140,17 +140,13 @@ class _Capture:
         return material
 
     def take(self, row: Row, head: Head) -> None:
+        """A session begins with its `connections` row; of one that was refused nothing else is told."""
         conversation = self._open.get(head.connection_id)
-        if conversation is None:
-            conversation = self._begin(head, row)
-        elif type(row) is Frame:
-            conversation.frame(row)
-        elif type(row) is OtherRow:
-            conversation.other(row)
-        if type(row) is Ended:
-            conversation.closed(row.at)
-            self._forget(head)
-        elif head.state == "refused":
+        if type(row) is OtherRow and row.table == "connections":
+            self._begin(head, row.row)
+        elif conversation is not None:
+            _TAKE[type(row)](conversation, row)
+        if type(row) is Ended or head.state == "refused":
             self._forget(head)
 
     def end(self) -> None:
@@ -165,22 +161,18 @@ class _Capture:
         told = [f"{number:,} {kind}" for kind, number in kinds.items() if number]
         return (f"comments of packets say what is not as it passed: {', '.join(told)}",) if told else ()
 
-    def _begin(self, head: Head, row: Row) -> _Conversation:
-        known = row.row if isinstance(row, OtherRow) else {}
+    def _begin(self, head: Head, known: dict[str, Any]) -> None:
         gaps = self._expected.pop(head.connection_id, {})
         used = {conversation.ports for conversation in self._open.values()}
-        conversation = _Conversation(self._file, head, known, gaps, used)
-        self._open[head.connection_id] = conversation
+        conversation = self._open[head.connection_id] = _Conversation(self._file, head, known, gaps, used)
         self.sessions += 1
         conversation.opened()
-        if type(row) is Frame:
-            conversation.frame(row)
-        return conversation
 
     def _forget(self, head: Head) -> None:
-        conversation = self._open.pop(head.connection_id)
-        self.masked += conversation.masked
-        self.holes += conversation.holes
+        conversation = self._open.pop(head.connection_id, None)
+        if conversation is not None:
+            self.masked += conversation.masked
+            self.holes += conversation.holes
 
 
 Ports = tuple[Endpoint, Endpoint]
@@ -226,7 +218,7 @@ class _Conversation:
         """No row comes any more."""
         self._tiles(self._tiler.rest())
 
-    def closed(self, at: int) -> None:
+    def closed(self, ended: Ended) -> None:
         self.rest()
         for direction in DIRECTIONS:
             missing = int(self._known.get(f"bytes_{direction.label}") or 0) - self._tiler.reached(direction)
@@ -234,7 +226,7 @@ class _Conversation:
                 self._hole(
                     direction, missing, self._tiler.reached(direction), "behind the last row that is there"
                 )
-        self._end(at, "closed")
+        self._end(ended.at, "closed")
 
     def _tiles(self, tiles: Iterator[Tile]) -> None:
         for tile in tiles:
@@ -257,8 +249,10 @@ class _Conversation:
 
     def _end(self, at: int, how: str) -> None:
         head = self.head
-        words = (head.closed_by.replace("_", " "), head.closed_how, head.closed_reason)
-        self._told.append(" ".join([how, "by", *filter(None, words)]) if any(words) else how)
+        by = f" by the {head.closed_by.replace('_', ' ')}" if head.closed_by else ""
+        manner = f" ({head.closed_how})" if head.closed_how else ""
+        reason = f": {head.closed_reason}" if head.closed_reason else ""
+        self._told.append(how + by + manner + reason)
         self._packets(
             at, _ENDS.get(head.closed_how, _broken)(self._tcp, _CLOSERS.get(head.closed_by, SERVER))
         )
@@ -275,6 +269,11 @@ class _Conversation:
             self._file.write(packet(at, data, printable("; ".join(told))))
 
 
+_TAKE: Final[dict[type, Callable[[_Conversation, Any], None]]] = {
+    Frame: _Conversation.frame,
+    OtherRow: _Conversation.other,
+    Ended: _Conversation.closed,
+}
 _CLOSERS: Final = {direction.label.removeprefix("from_"): direction for direction in DIRECTIONS}
 """`closed_by`; what the proxy closed ends as if the CSMS had."""
 
