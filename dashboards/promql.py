@@ -10,7 +10,9 @@ from typing import Final
 
 from dashboards.board import Variable
 from dashboards.panels import Prom
+from proxy.metrics import RECORDER
 
+_RECORDED: Final = tuple(metric.name for metric in RECORDER)
 STEP: Final = "$__rate_interval"
 INSTANCE: Final = Variable(
     "instance", "ocpptap", Prom("label_values(ocpptap_build_info, instance)"), several="all"
@@ -74,8 +76,10 @@ def some(expr: str) -> str:
 
 
 def or_zero(expr: str) -> str:
-    """0 for a sum without series; still nothing while no instance answers."""
-    return f"({expr} or 0 * {_of('sum', select('ocpptap_build_info'), '')})"
+    """0 for a sum without series; still nothing while nobody looks: of what the recorder tells, while it is away or in
+    safe mode (then it counts no charge points either), of all else while no instance answers."""
+    known = "ocpptap_charge_points" if any(name in expr for name in _RECORDED) else "ocpptap_build_info"
+    return f"({expr} or 0 * {_of('sum', select(known), '')})"
 
 
 def _of(function: str, expr: str, by: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import time
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -323,9 +324,34 @@ def read(data: Path) -> list[Family]:
     """All metrics of a data directory: the relay's, over all its workers, then the recorder's."""
     files = ((path.stem.removeprefix("relay-"), read_slots(path)) for path in _slot_files(data))
     workers = {worker: values for worker, values in files if values is not None}
-    published = read_published(recorder_path(data))
-    found = published.series if published else {}
-    return [*_relay_families(workers), *_recorder_families(found)]
+    return [*_relay_families(workers), *_recorder_families(_found(recorder_path(data)))]
+
+
+STALE_SECONDS: Final = 15.0
+_BEHIND: Final = "ocpptap_recorder_lag_seconds"
+_STANDS: Final = frozenset(
+    {
+        "ocpptap_store_last_success_timestamp_seconds",
+        *(metric.name for metric in RECORDER if metric.kind is not Kind.GAUGE),
+    }
+)
+"""What a recorder that is gone has said, and is still so."""
+
+
+def _found(path: Path) -> Mapping[str, list[Series]]:
+    """A file that nobody replaces any more says what was counted, and nothing of what is now: that would look like an
+    idle, healthy fleet. How far behind the record is, is known without the recorder."""
+    published = read_published(path)
+    try:
+        now, written = time.time(), path.stat().st_mtime
+    except OSError:
+        return {}
+    if published is None:
+        return {}
+    if now - written <= STALE_SECONDS:
+        return published.series
+    standing = {name: series for name, series in published.series.items() if name in _STANDS}
+    return standing | {_BEHIND: [Series((), max(0.0, now - published.at / 1e9))]}
 
 
 def _relay_families(workers: Mapping[str, Sequence[int]]) -> Iterator[Family]:

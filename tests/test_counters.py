@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import re
 import stat
 import subprocess
 import sys
+import time
 from itertools import accumulate
 from pathlib import Path
 
@@ -259,3 +261,23 @@ def test_series_that_do_not_fit_the_table_are_not_shown(tmp_path: Path) -> None:
     assert counters.read(tmp_path) == [
         Family(metrics.RECORDER[0], [Series(("from_csms", "call", "Reset"), 2)])
     ]
+
+
+def test_a_file_that_nobody_replaces_tells_counts_and_how_far_behind_and_nothing_of_now(
+    tmp_path: Path,
+) -> None:
+    path, long_ago = counters.recorder_path(tmp_path), time.time() - 100
+    said = {
+        "ocpptap_store_errors_total": [Series((), 2)],
+        "ocpptap_store_up": [Series((), 1)],
+        "ocpptap_store_last_success_timestamp_seconds": [Series((), long_ago)],
+        "ocpptap_recorder_lag_seconds": [Series((), 0)],
+    }
+    counters.publish(path, Published(1, int(long_ago * 1e9), said))
+    os.utime(path, (long_ago, long_ago))
+    found = {family.metric.name: family.series[0].value for family in counters.read(tmp_path)}
+    assert found.pop("ocpptap_recorder_lag_seconds") == pytest.approx(100, abs=30)
+    assert found == {
+        "ocpptap_store_errors_total": 2,
+        "ocpptap_store_last_success_timestamp_seconds": long_ago,
+    }

@@ -153,9 +153,9 @@ def _insert(
 
 
 def _put(store: Store, source: str, piece: Piece) -> None:
-    failpoint("before-insert")
+    failpoint("before-import")
     store.insert(piece.table, piece.rows, piece.token(source))
-    failpoint("after-insert")
+    failpoint("after-import")
 
 
 def _sha256(path: Path) -> str:

@@ -13,13 +13,13 @@ from itertools import product
 from typing import Final
 
 from proxy.counters import Exemplar, Series
-from proxy.metrics import CLOSE_CODES, CURRENTS, INITIATORS
+from proxy.metrics import CLOSE_CODES, CURRENTS, INITIATORS, OTHER, TRANSACTION_OUTCOMES
 from proxy.names import DIRECTIONS
 from proxy.pipeline.census import Gauges, census
 from proxy.pipeline.counting import Counting, Last
 from proxy.pipeline.runner_state import Counts
 from proxy.pipeline.tally import MOST, OVERFLOW, TYPES, Tally
-from proxy.pipeline.words import LABELS, MAX_WORD
+from proxy.pipeline.words import AUTHORIZATIONS, LABELS, MAX_WORD, STOP_REASONS
 from proxy.recorder.inserter import Inserter
 from proxy.recorder.recorder import Recorder
 
@@ -31,6 +31,8 @@ Values = dict[str, list[Series]]
 _FROM_THE_BEGINNING: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "ocpptap_connections_closed_total": tuple(product(INITIATORS, CLOSE_CODES)),
     OVERFLOW: tuple((metric,) for metric in MOST),
+    "ocpptap_transactions_total": tuple(product(TRANSACTION_OUTCOMES, (*STOP_REASONS.values(), OTHER))),
+    "ocpptap_authorizations_total": tuple((status,) for status in (*AUTHORIZATIONS.values(), OTHER)),
 }
 """Few and known beforehand: they are 0 before the first is counted, so that a rate sees the first."""
 
@@ -42,6 +44,7 @@ class Looks:
         self._recorder = recorder
         self._gauges: Values = {}
         self._due = 0.0
+        self._reached = 0
 
     def __call__(self) -> Values:
         recorder = self._recorder
@@ -51,8 +54,19 @@ class Looks:
             **_analyzed(runner.counts if runner is not None else Counts()),
             **self._looked(),
             **_stored(recorder.inserter),
-            **_own(recorder),
+            **_own(recorder, self._behind_seconds()),
         }
+
+    def _behind_seconds(self) -> float:
+        """How old the newest moment is that is recorded and stored. Where nothing passes and nothing waits, it is now:
+        the first frame after a quiet night is not a night behind."""
+        recorder = self._recorder
+        stored_at, idle = recorder.inserter.stored_at, recorder.inserter.idle
+        if idle and not recorder.journal.lag_bytes:
+            self._reached = recorder.pipeline.time.at
+            return 0.0
+        newest = max(stored_at, self._reached)
+        return max(0.0, time.time() - newest / _NS) if newest else 0.0
 
     def hurry(self) -> None:
         """Look anew at once."""
@@ -153,15 +167,12 @@ def _stored(inserter: Inserter) -> Values:
     }
 
 
-def _own(recorder: Recorder) -> Values:
+def _own(recorder: Recorder, behind_seconds: float) -> Values:
     """How far behind it is, and what it costs."""
-    lag, stored_at = recorder.journal.lag_bytes, recorder.inserter.stored_at
-    behind = bool(stored_at) and (lag > 0 or not recorder.inserter.idle)
-    age = max(0.0, time.time() - stored_at / _NS) if behind else 0.0
     spent = recorder.sampling.seconds
     return {
-        "ocpptap_recorder_lag_bytes": [Series((), float(lag))],
-        "ocpptap_recorder_lag_seconds": [Series((), age)],
+        "ocpptap_recorder_lag_bytes": [Series((), float(recorder.journal.lag_bytes))],
+        "ocpptap_recorder_lag_seconds": [Series((), behind_seconds)],
         "ocpptap_recorder_safe_mode": [Series((), float(recorder.pipeline.understanding.safe))],
         "ocpptap_recorder_cpu_seconds_total": [Series((), time.process_time())],
         "ocpptap_analyzer_seconds_total": [Series((name,), seconds) for name, seconds in spent.items()],

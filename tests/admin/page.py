@@ -83,7 +83,8 @@ No counter goes back when a process is killed, and nothing is counted twice:
   connections do.
 - **The recorder** counts in its checkpointed state and publishes once a second. After a kill it says nothing until it
   is past what the dead one had published; if the checkpoints are lost, what the journal no longer holds is added from
-  the file. Its gauges stay as they were until then: look at `ocpptap_part_up{part="recorder"}`.
+  the file. After 15 s without a word from it its gauges are gone, so that nothing looks idle and healthy that nobody
+  sees; `ocpptap_recorder_lag_seconds` goes on growing. Whether it is up says `ocpptap_part_up{part="recorder"}`.
 - **Admin** reads those files and asks the supervisor; what it counts itself
   (`ocpptap_metrics_series_dropped_total`) is in a file too.
 - **A new run** (`ocpptap run` again, on the same data directory) goes on like that. Only

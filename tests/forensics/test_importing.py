@@ -194,7 +194,7 @@ def test_a_file_with_nothing_in_it_leaves_nothing(store: Store, tmp_path: Path) 
     assert rows(store, "SELECT 1 FROM imports WHERE name = 'nothing.jsonl'") == []
 
 
-@pytest.mark.parametrize("point", ["before-insert:3:kill", "after-insert:3:kill", "before-insert:1:kill"])
+@pytest.mark.parametrize("point", ["before-import:3:kill", "after-import:3:kill", "before-import:1:kill"])
 def test_killed_it_is_done_by_the_next(tmp_path: Path, store: Store, tape: Recording, point: str) -> None:
     """The store is open for another writer, as it is while `run` runs."""
     data, file = three_days(store, tape), tmp_path / "a.jsonl"

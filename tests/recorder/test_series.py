@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,3 +152,16 @@ def test_another_life_has_the_counts_but_no_exemplars() -> None:
     Counting(tally, Runner(())).counted[CallAnswered](call("a", 1))
     [series] = values_of(tallied(tally, Counting(tally, Runner(()))))
     assert (sum(series.bins), series.exemplars) == (1, ())
+
+
+def test_after_a_quiet_hour_the_first_frame_is_not_an_hour_behind(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, hour = Looks(recorder), 3600 * 1_000_000_000
+    recorder.inserter.stored_at = recorder.pipeline.time.at
+    recorder.pipeline.time.at += hour
+    assert looks()["ocpptap_recorder_lag_seconds"] == [Series((), 0.0)]
+    monkeypatch.setattr(time, "time", lambda: (recorder.pipeline.time.at + 2_000_000_000) / 1e9)
+    monkeypatch.setattr(type(recorder.journal), "lag_bytes", property(lambda _: 100))
+    [behind] = looks()["ocpptap_recorder_lag_seconds"]
+    assert behind.value == pytest.approx(2, abs=0.1)
