@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from proxy.cli import asking, exporting, replaying, reporting, running, tracing, verifying
+from proxy.cli import asking, exporting, replaying, reporting, running, showing, tracing, verifying
 from proxy.cli.common import ANSWER_IS_NO, INTERRUPTED, WRONG_USAGE, Failure
 
 
@@ -37,7 +37,7 @@ _COMMANDS: Final = (
     tracing.analyze,
     reporting.uptime,
     asking.sessions,
-    asking.show,
+    showing.show,
     verifying.verify,
     exporting.export,
     exporting.import_,

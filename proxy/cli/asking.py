@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import time
 from typing import Any, Literal
@@ -79,46 +78,6 @@ def sessions(
     with reading(config, flags) as store, value_errors():
         found = show(forensics.sessions(store, wanted))
     print(found) if found else None
-
-
-@click.command(epilog=example("ocpptap show 3f2a"))
-@click.argument("session", required=False, default="")
-@click.option("--charge-point", metavar="ID", default="", help="All its sessions in that time.")
-@click.option("--since", metavar="T", default="", help="ISO 8601, UTC.")
-@click.option("--until", metavar="T", default="", help="ISO 8601, UTC.")
-@click.option("--format", type=click.Choice(["text"]), default="text", show_default=True)
-@click.option(
-    "--width",
-    type=click.IntRange(60, 10_000),
-    help="Columns a line may take.  [default: the terminal's, else 120]",
-)
-@options(*READ)
-def show(
-    session: str,
-    charge_point: str,
-    since: str,
-    until: str,
-    format: str,
-    width: int | None,
-    config: str | None,
-    **flags: Any,
-) -> None:
-    """A session's timeline: calls with their answers, pings, gaps, findings, who closed first."""
-    from proxy.forensics import show as forensics
-
-    if bool(session) == bool(charge_point):
-        raise click.UsageError("name a SESSION (`ocpptap sessions` lists them), or a --charge-point")
-    span = forensics.Span(since, until)
-    look = forensics.Look(width or max(60, shutil.get_terminal_size((120, 0)).columns))
-    with reading(config, flags) as store:
-        with value_errors():
-            lines = (
-                forensics.show_session(store, session, span, look)
-                if session
-                else forensics.show_charge_point(store, charge_point, span, look)
-            )
-        for line in lines:
-            print(line)
 
 
 @click.command("charge-points", epilog=example("ocpptap charge-points --charge-point 'DE*'"))

@@ -153,9 +153,12 @@ def _follow(words: dict[str, Any], outcome: Outcome) -> Story:
     with reading(words["config"], _flags(words)) as store:
         _spare_production(words, target, _upstreams(store))
         feed = Feed(store, wanted)
-        click.echo(f"following {wanted} to {words['to']}; Ctrl-C ends and reports", err=True)
         manner, ignored = live(_manner(words, [])), _ignored(words)
-        took = running.run(running.following(feed, target, manner, ignored, outcome, words["at_once"]))
+
+        def ready() -> None:
+            click.echo(f"following {wanted} to {words['to']}; Ctrl-C ends and reports", err=True)
+
+        took = running.run(running.following(feed, target, manner, ignored, outcome, ready, words["at_once"]))
     return _story(words, words["to"], [], took)
 
 

@@ -47,6 +47,8 @@ def verify(
                 found.add(verdict)
                 clear()
                 _show(verdict, format, bool(session))
+    if not found.sessions and not everything:
+        raise Failure("no session in the store was that charge point's, or lived on that day")
     if format == "json":
         print(found.json)
     elif not session or found.sessions > 1:

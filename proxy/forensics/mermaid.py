@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -21,7 +22,8 @@ MOST_NOTES: Final = 200
 """Other lines: notes of gaps and findings, runs of pings."""
 _CUT: Final = 2_000
 _MOST_TEXT: Final = 90
-_MOST_NOTE: Final = 160
+_MOST_NOTE: Final = 240
+_WIDE: Final = 56
 _SENDERS: Final = {"from_charge_point": ("CP", "CSMS"), "from_csms": ("CSMS", "CP")}
 _STATUS: Final = re.compile(r'"status"\s*:\s*"([A-Za-z]{1,40})"')
 _PLAIN: Final = frozenset(
@@ -170,11 +172,17 @@ def _judged(row: Row) -> Iterator[str]:
     told = lines.judged_text(row)
     if told:
         sender, _ = _SENDERS.get(row.direction, ("CP", "CSMS"))
-        yield f"    Note over {sender}: {_text(told, _MOST_NOTE)}"
+        yield f"    Note over {sender}: {_note(told)}"
 
 
 def _over(text: str) -> str:
-    return f"    Note over CP,CSMS: {_text(text, _MOST_NOTE)}"
+    return f"    Note over CP,CSMS: {_note(text)}"
+
+
+def _note(text: str) -> str:
+    """In lines: Mermaid breaks none."""
+    told = textwrap.wrap(cut(shown(" ".join(text.split())), _MOST_NOTE), _WIDE, break_on_hyphens=False)
+    return "<br/>".join(_text(line, _WIDE) for line in told) or _text("", 1)
 
 
 def _text(text: str, most: int) -> str:

@@ -45,7 +45,6 @@ CHUNK: Final = 80
 SILENCE_US: Final = 20_000_000
 """From which on time is folded."""
 _SECOND: Final = 1_000_000
-_MOST_LISTED: Final = 12
 _LANE: Final = {"from_charge_point": "cp", "from_csms": "cs"}
 _WAY: Final = {"from_charge_point": "go", "from_csms": "come"}
 
@@ -210,8 +209,7 @@ class _Page:
     def _found(self, found: Found) -> str:
         self.sums.findings += 1
         anchor = f"n{self.sums.findings}"
-        if len(self.sums.listed) < _MOST_LISTED:
-            self.sums.listed = [*self.sums.listed, (anchor, found)]
+        self.sums.found(anchor, found)
         return aside(found.at, finding_box(found), anchor)
 
 

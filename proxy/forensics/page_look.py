@@ -27,7 +27,8 @@ h2{font-size:18px;margin:0;overflow-wrap:anywhere}
 .facts div{min-width:0}.facts dt{color:var(--dim);font-size:11.5px}.facts dd{margin:0;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(98px,1fr));gap:8px;margin:4px 0 14px}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:8px 11px}
-.tile b{display:block;font-size:19px;white-space:nowrap;line-height:1.25;font-weight:650}.tile span{color:var(--dim);font-size:12px}
+.tile b{display:block;font-size:19px;white-space:nowrap;line-height:1.25;font-weight:650}
+.tile span{color:var(--dim);font-size:12px}
 .tile.bad b{color:var(--bad)}.tile.warn b{color:var(--warn)}
 .found{list-style:none;margin:0 0 16px;padding:0}
 .found li{margin:0 0 3px}.found a{color:inherit;text-decoration:none;display:block}

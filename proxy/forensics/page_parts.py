@@ -30,6 +30,8 @@ _STEPS: Final = 40
 """Of the latency histogram, per factor of ten."""
 _STATUS: Final = re.compile(r'"status"\s*:\s*"([A-Za-z]{1,40})"')
 _TYPES: Final = {2: "CALL", 3: "CALLRESULT", 4: "CALLERROR", 5: "CALLRESULTERROR", 6: "SEND"}
+_RANKS: Final = {"critical": 0, "warning": 1, "info": 2}
+_MOST_LISTED: Final = 12
 _FINE: Final = frozenset({"Accepted", "Scheduled", "Unlocked", "Available", "Ok", "Operative"})
 
 
@@ -56,6 +58,13 @@ class Sums(msgspec.Struct):
         self.latencies[step] = self.latencies.get(step, 0) + 1
         if latency_us > self.slowest_us:
             self.slowest_us, self.slowest = latency_us, anchor
+
+    def found(self, anchor: str, finding: Found) -> None:
+        """The worst ones are listed above all, in the order in which they came."""
+        self.listed = [*self.listed, (anchor, finding)]
+        if len(self.listed) > _MOST_LISTED:
+            mildest = max(reversed(self.listed), key=lambda one: _rank(one[1]))
+            self.listed = [one for one in self.listed if one is not mildest]
 
     @property
     def median_us(self) -> int:
@@ -235,6 +244,10 @@ def lasted(us_: int) -> str:
 # the end
 
 
+def _rank(found: Found) -> int:
+    return _RANKS.get(found.severity, 3)
+
+
 def summary(sums: Sums) -> str:
     tiles: Iterable[tuple[Any, str, str]] = (
         (sums.sessions, "sessions" if sums.sessions != 1 else "session", ""),
@@ -243,17 +256,16 @@ def summary(sums: Sums) -> str:
         (sums.unanswered, "unanswered", "bad" if sums.unanswered else ""),
         (sums.errors, "errors", "warn" if sums.errors else ""),
         (sums.violations, "violations", "warn" if sums.violations else ""),
-        (lines.took(sums.median_us) if sums.latencies else "-", "median answer", ""),
-        (lines.took(sums.slowest_us) if sums.latencies else "-", "slowest answer", ""),
+        (lines.took(sums.median_us) if sums.latencies else "-", "median", ""),
+        (lines.took(sums.slowest_us) if sums.latencies else "-", "slowest", ""),
         (sums.findings, "findings", "bad" if any(f.severity == "critical" for _, f in sums.listed) else ""),
         (sums.gaps, "gaps", "warn" if sums.gaps else ""),
     )
     told = "".join(
         f'<div class="tile {kind}"><b>{value}</b><span>{name}</span></div>' for value, name, kind in tiles
     )
-    found = "".join(
-        f'<li><a href="#{anchor}">{finding_box(finding)}</a></li>' for anchor, finding in sums.listed
-    )
+    listed = sorted(sums.listed, key=lambda one: _rank(one[1]))
+    found = "".join(f'<li><a href="#{anchor}">{finding_box(finding)}</a></li>' for anchor, finding in listed)
     more = sums.findings - len(sums.listed)
     found += f'<li class="sub">and {more} more, each in its place</li>' if more > 0 else ""
     return f'<div class="sum"><div class="tiles">{told}</div><ul class="found">{found}</ul></div>'

@@ -261,6 +261,8 @@ class Walk:
     def _place(self, row: StoredRow) -> str:
         if row.frame_no == self.number:
             return f"{_name(row)}: it is there twice"
+        if row.frame_no < self.number:
+            return f"{_name(row)}: it stands behind frame_no {self.number} (rows were exchanged?)"
         before = len(self.used)
         expected = self._after_gaps(self.expected)
         if row.offset > expected:

@@ -179,3 +179,12 @@ def test_no_secret_is_in_it(store: Store) -> None:
     _, found, _ = written(store, all_of(store, JOURNAL).heads)
     assert SECRET not in str(found)
     assert any(row["redacted"] for row in found)
+
+
+def test_a_message_of_which_a_part_is_missing_is_none(store: Store) -> None:
+    sql = (
+        "ALTER TABLE all_frames UPDATE truncated = 1 WHERE charge_point = 'OPEN' SETTINGS mutations_sync = 1"
+    )
+    assert any(row["message"] for row in written(store, of(store, "OPEN").heads)[1])
+    store.query(sql, {}, "TabSeparated")
+    assert not any(row["message"] for row in written(store, of(store, "OPEN").heads)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from proxy import cli
+from proxy.forensics import show, tape
 from proxy.forensics.find import NotFound
 from proxy.forensics.show import Look, Span, show_charge_point, show_session
 from proxy.store.client import Role, Store, connect
@@ -190,10 +192,83 @@ def test_the_command_shows_a_charge_point_in_the_width_it_is_told(say: Any) -> N
     assert lines[0].startswith("CP_4711 · Voltwerk DC-Tower 50")
 
 
+def test_it_is_coloured_only_where_somebody_looks(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, plain, _ = say("show", "--charge-point", "CP_4711")
+    _, coloured, _ = say("show", "--charge-point", "CP_4711", "--color", "always")
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in say("show", "--charge-point", "CP_4711")[1]
+
+
+def test_colours_tell_directions_severities_and_troubles_apart(say: Any) -> None:
+    _, told, _ = say("show", "--charge-point", "CP_4711", "--color", "always")
+    for coloured in (
+        "\x1b[1;34m→ BootNotification\x1b[0m",
+        "\x1b[1;35m← RemoteStartTransaction\x1b[0m",
+        "\x1b[31m! critical FT-01 fault",
+        "\x1b[33m! warning PR-01",
+        "\x1b[31m  no answer seen here\x1b[0m",
+        "\x1b[31m! violation: enum at /status",
+    ):
+        assert coloured in told
+
+
+@pytest.mark.parametrize(
+    ("format", "begin"),
+    [("html", "<!doctype html>"), ("mermaid", "sequenceDiagram\n    participant CP as CP_4711")],
+)
+def test_other_formats_come_on_stdout_or_in_a_file(say: Any, tmp_path: Path, format: str, begin: str) -> None:
+    code, out, _ = say("show", "--charge-point", "CP_4711", "--format", format)
+    assert code == 0
+    assert out.startswith(begin)
+    path = tmp_path / "session"
+    assert say("show", "--charge-point", "CP_4711", "--format", format, "--output", str(path))[:2] == (0, "")
+    assert path.read_text() == out
+
+
+def test_a_file_is_there_only_when_it_is_whole(say: Any, tmp_path: Path) -> None:
+    path = tmp_path / "session.html"
+    code, _, err = say("show", "--charge-point", "NOBODY", "--format", "html", "--output", str(path))
+    assert (code, err.count("\n")) == (1, 1)
+    assert list(tmp_path.iterdir()) == []
+    code, _, err = say("show", "--charge-point", "CP_4711", "--output", str(tmp_path / "no" / "where"))
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_a_transaction_is_shown(say: Any) -> None:
+    code, out, _ = say("show", "--transaction", "4711")
+    assert code == 0
+    assert out.startswith("transaction 4711 · charge point CP_4711 · ")
+    _, page, _ = say("show", "--transaction", "4711", "--format", "html")
+    assert "<bdi>transaction 4711</bdi>" in page
+
+
+# how the store is asked
+
+
+@pytest.mark.parametrize("question", [show._PAGES, show._ROWS, tape._CUTS, tape._ROWS, tape._EXTENT])
+def test_frames_are_found_by_their_primary_key(store: Store, question: str) -> None:
+    """(charge_point, at): an hour of a charge point reads that hour, however much there is beside it."""
+    moments = dict.fromkeys(("since", "until", "after_at", "last_at"), "2026-11-20 13:00:00.000000")
+    if question in (tape._CUTS, tape._ROWS, tape._EXTENT):
+        moments = dict.fromkeys(moments, "1800000000000000")
+    numbers = dict.fromkeys(("after", "last", "page", "limit", "cut"), "1")
+    who = {"charge_point": "CP_4711", "source": "", "connection": "aa"}
+    plan = store.query(f"EXPLAIN indexes = 1 {question}", who | moments | numbers, "TabSeparated").decode()
+    key = plan.partition("PrimaryKey")[2]
+    condition = key.partition("Condition:")[2].splitlines()[0]
+    assert "charge_point" in condition
+    assert "at in" in condition
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         ((), 2, "name a SESSION"),
+        (("abcd", "--transaction", "4711"), 2, "name a SESSION"),
+        (("--transaction", "99"), 1, "no transaction '99' in the store"),
         (("abcd", "--charge-point", "CP_4711"), 2, "name a SESSION"),
         (("no-such",), 1, "no session 'no-such' in the store; `ocpptap sessions` lists them"),
         (("",), 2, "name a SESSION"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import enum
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from proxy.forensics.anonymous.words import vocabulary
 
 _MOST_NAME: Final = 128
+_REMEMBERED: Final = 1 << 12
+"""Names that are looked up once."""
 
 
 class Kind(enum.Enum):
@@ -43,16 +45,16 @@ _KINDS: Final = {
         "evinvertermodel evinverterhwversion evinverterswversion ocppversion versionnumber firmware vendor"
     ),
     Kind.CODE: "vendorerrorcode techcode language language1 language2 currency encodingmethod signingmethod",
-    Kind.NAME: "key unknownkey name messageid reasoncode chargingstate format chargingprofilepurpose",
-    Kind.MEASURED: "",
+    Kind.NAME: "key unknownkey messageid reasoncode",
     Kind.SETTING: "value attributevalue actualvalue valueslist",
     Kind.VENDOR: "data customdata",
-    Kind.TEXT: "info techinfo additionalinfo",
+    Kind.TEXT: "name location",
 }
 _BY_NAME: Final = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(_REMEMBERED)
 def word(name: str) -> str:
     """A name as it is compared."""
     low = name[:_MOST_NAME].lower()
@@ -68,6 +70,7 @@ def _members() -> dict[str, Kind]:
     return found | _BY_NAME
 
 
+@lru_cache(_REMEMBERED)
 def kind_of(name: str) -> Kind:
     """Of the member of this name."""
     low = word(name)
@@ -80,9 +83,14 @@ PLACES: Final = {("reservenow", "id"): Kind.ID}
 """(action, member of its payload) that mean something else there: 2.x H01."""
 
 
+@lru_cache(_REMEMBERED)
 def is_known(name: str) -> bool:
     """Is it a name of the standard's?"""
     return word(name) in _members()
+
+
+NAMED_THINGS: Final = frozenset({"component", "variable"})
+"""Members whose `name` is no person's and no firm's."""
 
 
 def names_somebody(name: str) -> bool:

@@ -12,7 +12,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from proxy.forensics.anonymous.keys import PLACES, SHAPES, Kind, is_known, kind_of, names_somebody, word
+from proxy.forensics.anonymous.keys import (
+    NAMED_THINGS,
+    PLACES,
+    SHAPES,
+    Kind,
+    is_known,
+    kind_of,
+    names_somebody,
+    word,
+)
 from proxy.forensics.anonymous.pseudonyms import Pseudonyms
 from proxy.forensics.anonymous.texts import Texts
 from proxy.forensics.anonymous.words import vocabulary
@@ -27,6 +36,7 @@ _NOBODY: Final = frozenset({"-1", "0", ""})
 _BLIND: Final = frozenset({Kind.VENDOR, Kind.UNKNOWN})
 """What stands in such a member is of this kind, too, whatever its name."""
 _VENDOR_ID: Final = "vendorid"
+_NAME: Final = "name"
 _CALLS: Final = frozenset({"2", "6"})
 _RESULT: Final = "3"
 _ERRORS: Final = frozenset({"4", "5"})
@@ -88,7 +98,8 @@ class Messages:
 
     def value(self, member: str, text: str) -> str:
         """A text that stands for the value of such a member in another table."""
-        return _Walk(self._names, self._texts).string(text, kind_of(member), "")
+        kind = Kind.NAME if member == _NAME else kind_of(member)
+        return _Walk(self._names, self._texts).string(text, kind, "")
 
     def pointer(self, pointer: str) -> str:
         """A JSON pointer (RFC 6901): members that no standard has have the name that they have in the message."""
@@ -142,13 +153,13 @@ class _Walk:
             else:
                 self._value(value, places[at] if at < len(places) else Kind.UNKNOWN, "")
 
-    def _value(self, value: Any, kind: Kind, named: str) -> None:
-        """`named`: the configuration key or variable that the value is of."""
+    def _value(self, value: Any, kind: Kind, named: str, parent: str = "") -> None:
+        """`named`: the configuration key or variable that the value is of. `parent`: the member that holds it."""
         if type(value) is Members:
-            self._object(value, kind, named)
+            self._object(value, kind, named, parent)
         elif type(value) is list:
             for item in value:
-                self._value(item, kind, named)
+                self._value(item, kind, named, parent)
         elif type(value) is str:
             self.told.append(self.string(value, kind, named))
         elif type(value) is Digits:
@@ -156,13 +167,15 @@ class _Walk:
         else:
             self.told.append(None)
 
-    def _object(self, members: Members, kind: Kind, named: str) -> None:
+    def _object(self, members: Members, kind: Kind, named: str, parent: str) -> None:
         named = _name_in(members) or named
         for name, value in members:
+            low = word(name)
             self.told.append(None if is_known(name) else self._texts.vendor(name))
-            own = PLACES.get((self._action, word(name))) or kind_of(name)
-            blind = kind in _BLIND and word(name) != _VENDOR_ID
-            self._value(value, kind if blind else own, named)
+            own = PLACES.get((self._action, low)) or kind_of(name)
+            if low == _NAME and parent in NAMED_THINGS:
+                own = Kind.NAME
+            self._value(value, kind if kind in _BLIND and low != _VENDOR_ID else own, named, low)
 
     def string(self, text: str, kind: Kind, named: str) -> str:
         """What stands for a text."""

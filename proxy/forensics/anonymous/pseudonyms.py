@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Final
 
 from proxy.forensics.anonymous.permutation import Cycle
@@ -29,8 +29,18 @@ _IMAGES: Final = (
     (0x110000, "🟥🟧🟨🟩🟦🟪"),
 )
 """For characters beyond ASCII below a code: ones that take as many bytes in UTF-8."""
-_OWN_NETWORK: Final = (8, 8, 12, 16, 10)
-_NETWORKS: Final = ("10.0.0.0", "127.0.0.0", "172.16.0.0", "192.168.0.0", "100.64.0.0")
+_NETWORKS: Final = tuple(
+    (int(network.network_address), network.num_addresses)
+    for network in map(
+        IPv4Network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+            "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        ),
+    )
+)  # fmt: skip
+"""(first, size) of those with a meaning of their own (RFC 6890): addresses stay within. All others are public."""
 _PREFIX_BITS: Final = 16
 """Of an IPv6 address: what kind it is of."""
 
@@ -126,17 +136,13 @@ class Pseudonyms:
 
     def _v4(self, found: IPv4Address) -> IPv4Address:
         number = int(found)
-        for name, bits in zip(_NETWORKS, _OWN_NETWORK, strict=True):
-            first, size = int(IPv4Address(name)), 1 << (32 - bits)
+        for first, size in _NETWORKS:
             if first <= number < first + size:
-                return IPv4Address(first + self._cycle.next(number - first, size, name.encode()))
-        image = found
-        while image == found or _kind(image) != _kind(found):
+                return IPv4Address(first + self._cycle.next(number - first, size, first.to_bytes(4, "big")))
+        number = self._cycle.next(number, 1 << 32, b"4")
+        while any(first <= number < first + size for first, size in _NETWORKS):
             number = self._cycle.next(number, 1 << 32, b"4")
-            image = IPv4Address(number)
-            if number == int(found):
-                break
-        return image
+        return IPv4Address(number)
 
     def _v6(self, found: IPv6Address) -> IPv6Address:
         if found.ipv4_mapped is not None:
@@ -146,10 +152,6 @@ class Pseudonyms:
         if not prefix:
             return found  # ::1 and its like: nobody's
         return IPv6Address(prefix * size + self._cycle.next(number, size, prefix.to_bytes(2, "big")))
-
-
-def _kind(address: IPv4Address) -> tuple[bool, bool, bool, bool]:
-    return address.is_global, address.is_private, address.is_multicast, address.is_link_local
 
 
 def _cased(letter: str, like: str) -> str:

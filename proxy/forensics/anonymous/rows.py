@@ -5,6 +5,7 @@ A column of text that is not named here is read as what peers say: what is no wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from proxy.forensics.anonymous.heads import Heads
 from proxy.forensics.anonymous.messages import Messages
 from proxy.forensics.anonymous.pseudonyms import Pseudonyms
 from proxy.forensics.anonymous.texts import Texts
-from proxy.forensics.export.columns import BEFORE, FOUND
+from proxy.forensics.export.columns import FOUND
 from proxy.forensics.tape import Head
 from proxy.tables import TABLES
 
@@ -68,9 +69,10 @@ _PLACES: Final = {
     ("firmware", "kind"): "status",
     ("transactions", "reason"): "reason",
     ("authorizations", "kind"): "type",
-    ("meter_values", "location"): "location",
+    ("meter_values", "location"): "context",
 }
 """The same for the column of one table."""
+_NUMBER: Final = re.compile(r"[0-9]+(?![0-9.])")
 _NUMBERS: Final = frozenset({"reservation_id"})
 
 
@@ -118,10 +120,7 @@ class Rows:
         if (table, column) in _PLACES or (member and column not in _KEPT):
             return self._messages.value(str(member), value)
         if column in _OURS:
-            names = (
-                (head.charge_point, row.get("transaction_id", "")) if table == FOUND else (head.charge_point,)
-            )
-            return self._texts.ours(value, names)
+            return self._texts.ours(value, _names_in(table, column, value, row, head))
         return self._by_column.get(column, self._texts.text)(value)
 
     def _head(self, column: str, value: bytes, row: Told) -> bytes:
@@ -130,4 +129,9 @@ class Rows:
         return self._heads.response(value, row.get("request_head", b""))
 
 
-__all__ = ["BEFORE", "Rows"]
+def _names_in(table: str, column: str, value: str, row: Told, head: Head) -> tuple[str, ...]:
+    """What in our own sentence is certainly a name. A message that begins with a number begins with one."""
+    if table != FOUND:
+        return (head.charge_point,)
+    begin = _NUMBER.match(value) if column == "message" else None
+    return head.charge_point, row["transaction_id"], begin[0] if begin else ""

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 from proxy.forensics.anonymous.pseudonyms import Pseudonyms
 from proxy.forensics.anonymous.words import HTTP, OURS, SEGMENTS, vocabulary
 
-_LETTER: Final = r"(?:[A-Za-z0-9]|[^\x00-\x7f§])"
+_LETTER: Final = r"(?:[A-Za-z0-9]|[^\x00-\x7f§\ufeff])"
 _TOKEN: Final = rf"{_LETTER}+(?:[-_*]+{_LETTER}+)*"
 _CLOCK: Final = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _MOMENT: Final = rf"(?<![0-9])[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}"
@@ -33,7 +33,7 @@ _OF_URL: Final = re.compile(
 )
 _OF_HOST: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*|[0-9A-Fa-f:.%]+)(?P<port>:[0-9]{1,5})?", re.DOTALL)
 _LABEL: Final = re.compile(rf"{_LETTER}+(?:[-_]+{_LETTER}+)*")
-_NAMED: Final = re.compile(r"(?:\b(?:transactions?|id|active at|token|which) |\A)\Z")
+_NAMED: Final = re.compile(r"\b(?:transactions?|id|active at|token|which) \Z")
 """What stands before a number that is a name in our own sentences."""
 _SAFE: Final = "!$&'()*+,;=:@-._~"
 LOCALHOST: Final = "localhost"
@@ -86,7 +86,7 @@ class Texts:
             if token.lower() in self._of_ours or _PLAIN.fullmatch(token):
                 return token
             before = text[max(0, found.start() - 16) : found.start()]
-            if _NUMBER.fullmatch(token) and not (_NAMED.search(before) and found.start()):
+            if _NUMBER.fullmatch(token) and not _NAMED.search(before):
                 return token
             return self._names.whole(token)
 

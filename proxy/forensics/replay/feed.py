@@ -19,11 +19,11 @@ from proxy.store.client import Store
 
 MOST_ROWS: Final = 400
 _BEGIN: Final = """
-SELECT max(batch) AS batch, toString(least(now64(6, 'UTC'), max(at)) - INTERVAL 10 MINUTE) AS since
+SELECT max(batch) AS newest, toString(least(now64(6, 'UTC'), max(at)) - INTERVAL 10 MINUTE) AS since
 FROM frames WHERE frames.at >= {since:DateTime64(6, 'UTC')}
 """
 _NEWEST: Final = """
-SELECT max(batch) AS batch, toString(least(now64(6, 'UTC'), argMax(at, batch)) - INTERVAL 10 MINUTE) AS since
+SELECT max(batch) AS newest, toString(least(now64(6, 'UTC'), argMax(at, batch)) - INTERVAL 10 MINUTE) AS since
 FROM frames WHERE frames.at >= {since:DateTime64(6, 'UTC')}
 """
 _ROWS: Final = """
@@ -72,12 +72,12 @@ class Feed:
         self._store = store
         self._wanted = glob(wanted)
         begin = rows(store, _BEGIN, since=_LONG_AGO)[0]
-        self._place = _Place(begin["since"], int(begin["batch"]))
+        self._place = _Place(begin["since"], int(begin["newest"]))
 
     def poll(self) -> list[Passed]:
         """The next rows, 400 at most; then there may be more at once. Raises StoreError."""
         newest = rows(self._store, _NEWEST, since=self._place.since)[0]
-        found = self._rows(max(int(newest["batch"]), self._place.batch))
+        found = self._rows(max(int(newest["newest"]), self._place.batch))
         if len(found) == MOST_ROWS:
             last = found[-1]
             self._place = _Place(
@@ -87,8 +87,8 @@ class Feed:
                 last.frame.frame_no,
                 last.frame.stream_offset,
             )
-        elif int(newest["batch"]) > self._place.batch:
-            self._place = _Place(newest["since"], int(newest["batch"]))
+        elif int(newest["newest"]) > self._place.batch:
+            self._place = _Place(newest["since"], int(newest["newest"]))
         return found
 
     def _rows(self, until: int) -> list[Passed]:

@@ -23,20 +23,13 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { position: sticky; top: 0; background: Canvas; } td.n, th.n { text-align: right; }
 code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap; }
+small { opacity: .75; display: block; } td.what { width: 55%; }
+td.what code { display: block; } .then::before { content: "then "; opacity: .6; }
+.now::before { content: "now  "; opacity: .6; } .then { color: var(--bad); } .now { color: var(--good); }
 .bar { background: var(--soft); height: .5rem; min-width: 6rem; border-radius: .25rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--bad); }
 """
-_FOUND: Final = (
-    "kind",
-    "charge point",
-    "session",
-    "frame",
-    "recorded at",
-    "call",
-    "where",
-    "recorded",
-    "now",
-)
+_FOUND: Final = ("kind", "session", "call", "difference")
 _ACTIONS: Final = ("action", "from", "calls", "compared", "differ", "divergence", "")
 _LATENCIES: Final = ("then p50", "then p95", "now p50", "now p95")
 
@@ -74,19 +67,15 @@ def _section(
 
 
 def _found(difference: Difference) -> str:
-    call = f"{difference.action} {difference.message_id}".strip()
+    place = f" #{difference.place}" if difference.place else ""
+    at = escape(iso(difference.at)) if difference.at else ""
     cells = (
         f'<span class="differs">{escape(difference.kind.value)}</span>',
-        _text(difference.charge_point),
-        _code(difference.session[:8]),
-        str(difference.place or ""),
-        escape(iso(difference.at)) if difference.at else "",
-        _text(call),
-        _code(difference.path),
-        _code(difference.recorded),
-        _code(difference.new),
+        f"{_text(difference.charge_point)}{_small(difference.session[:8] + place)}<small>{at}</small>",
+        f"{_text(difference.action)}{_small(difference.message_id)}",
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
+    what = _code(difference.path) + _code(difference.recorded, "then") + _code(difference.new, "now")
+    return f'<tr>{"".join(f"<td>{cell}</td>" for cell in cells)}<td class="what">{what}</td></tr>\n'
 
 
 def _action(row: tuple[Direction, str, Tally]) -> str:
@@ -121,5 +110,9 @@ def _text(text: str) -> str:
     return escape(printable(text))
 
 
-def _code(text: str) -> str:
-    return f"<code>{_text(text)}</code>" if text else ""
+def _small(text: str) -> str:
+    return f"<small>{_text(text)}</small>" if text else ""
+
+
+def _code(text: str, kind: str = "where") -> str:
+    return f'<code class="{kind}">{_text(text)}</code>' if text else ""

@@ -90,13 +90,13 @@ class Recording(msgspec.Struct):
 
 
 def of_head(head: Head) -> Recording:
-    """Without what was said."""
+    """Without what was said. Where the CSMS's head is known it is known whether a subprotocol was agreed on."""
     return Recording(
         charge_point=head.charge_point,
         session=head.original_id,
         target=head.target,
         subprotocol=head.subprotocol,
-        version="" if head.subprotocol else head.ocpp_version,
+        version="" if head.response_head else head.ocpp_version,
         compressed=bool(head.compression),
         upstream=head.upstream,
         began=head.at,

@@ -62,8 +62,12 @@ async def as_csms(
     stage = Stage(recordings, manner, ignored, outcome)
     server = await stage.serve(*address)
     begin = time.monotonic()
-    ready(int(next(iter(server.sockets)).getsockname()[1]))
-    await _stoppable(stage.over(), outcome)
+
+    async def played() -> None:
+        ready(int(next(iter(server.sockets)).getsockname()[1]))
+        await stage.over()
+
+    await _stoppable(played(), outcome)
     stage.stop()
     server.close()
     await server.wait_closed()
@@ -72,17 +76,29 @@ async def as_csms(
 
 
 async def following(
-    feed: Feed, target: Target, manner: Manner, ignored: Ignored, outcome: Outcome, at_once: int = AT_ONCE
+    feed: Feed,
+    target: Target,
+    manner: Manner,
+    ignored: Ignored,
+    outcome: Outcome,
+    ready: Callable[[], None],
+    at_once: int = AT_ONCE,
 ) -> float:
     """Until a signal. Raises StoreError."""
     player = Player(target, manner, ignored, outcome, at_once)
     begin = time.monotonic()
-    await _stoppable(Follower(feed, player, outcome, at_once).follow(), None)
+
+    async def followed() -> None:
+        ready()
+        await Follower(feed, player, outcome, at_once).follow()
+
+    await _stoppable(followed(), None)
     return time.monotonic() - begin
 
 
 async def _stoppable(work: Coroutine[Any, Any, None], outcome: Outcome | None) -> None:
-    """Until it is done, or a signal; then `outcome` says so, where that cuts something off."""
+    """Until it is done, or a signal, which is heeded from the first step of the work on; then `outcome` says so, where
+    that cuts something off."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)

@@ -235,6 +235,14 @@ def test_when_the_connection_is_lost_the_session_goes_on_with_the_next_one() -> 
     assert [found[:2] for found in played.finds()] == [("missing answer", "BootNotification")]
 
 
+def test_an_answer_from_another_connection_is_none() -> None:
+    played = Played(recording(*BOOT, *exchange(2, "Heartbeat")))
+    played.said()
+    played.conversation.lost()
+    played.hears(result(1, ACCEPTED))
+    assert played.outcome.notes == {words.STRAY: 1}
+
+
 def test_what_was_not_reached_is_not_missing() -> None:
     played = Played(recording(*BOOT, *ASKED, *exchange(2, "Heartbeat")))
     played.said()
@@ -319,6 +327,14 @@ def test_a_slow_target_loses_messages_and_they_are_counted() -> None:
     assert [message[1] for message in said] == ["m2", "m3", "m4"]
     played.conversation.complete()
     assert (played.conversation.done, played.finds()) == (True, [])
+
+
+def test_however_long_it_lasts_little_is_kept() -> None:
+    played, scribe = following()
+    for number in range(500):
+        passes(played, scribe, *exchange(number, "A"), *ASKED)
+    assert len(played.conversation._steps) < 10
+    assert played.outcome.notes[words.DROPPED] > 490
 
 
 def test_a_call_of_the_target_waits_for_the_live_answer() -> None:

@@ -99,6 +99,11 @@ def test_who_a_session_was() -> None:
     assert (found.session, found.upstream) == ("5e55", "ws://c")
 
 
+def test_no_subprotocol_is_offered_where_none_was_agreed_on() -> None:
+    assert of_head(head(ocpp_version="1.6", response_head=b"HTTP/1.1 101 x\r\n\r\n")).offered == ""
+    assert of_head(head(ocpp_version="1.6")).offered == "ocpp1.6"
+
+
 def test_what_nobody_told_is_made_up_from_what_is_known() -> None:
     assert Recording("CP 1/x").path == "/CP%201%2Fx"
     assert (Recording("a", version="2.0.1").offered, Recording("a").offered) == ("ocpp2.0.1", "")
@@ -199,8 +204,10 @@ def test_a_trace_and_its_companion_are_one_recording() -> None:
 
 
 def test_a_text_that_is_no_utf8_is_left_out() -> None:
-    (found,) = traced(line(1, CP, "\ud800"), line(2, CP, call(1, "A"))).end()
-    assert (len(found.spoken), found.left_out) == (1, {words.NOT_UTF8: 1})
+    found = traced(line(2, CP, call(1, "A")))
+    found.record(Record(3, BEGIN * 1000, "", CP, text=b"\xed\xa0\x80"))
+    (recording,) = found.end()
+    assert (len(recording.spoken), recording.left_out) == (1, {words.NOT_UTF8: 1})
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def test_a_transaction_id_may_be_of_another_type() -> None:
     message = call(2, "StopTransaction", {"transactionId": 7})
     assert rewritten(message, learned_transaction(7, "seven"))[3] == {"transactionId": "seven"}
     assert rewritten(message, learned_transaction(True, 5))[3] == {"transactionId": 7}
+    true = call(2, "StopTransaction", {"transactionId": True})
+    assert rewritten(true, learned_transaction(1, 5)) == true
 
 
 def test_where_nothing_changes_the_recorded_bytes_go_out() -> None:
