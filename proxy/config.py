@@ -30,7 +30,9 @@ from proxy.relay.settings import Deadlines, ForwardingSettings, Limits, RouteSet
 from proxy.store.settings import StoreSettings
 
 ENVIRONMENT: Final = "OCPPTAP_"
-NOT_SETTINGS: Final = frozenset({"OCPPTAP_CONFIG", "OCPPTAP_DEBUG", "OCPPTAP_FAILPOINT", "OCPPTAP_REVISION"})
+NOT_SETTINGS: Final = frozenset(
+    f"{ENVIRONMENT}{name}" for name in ("CONFIG", "DEBUG", "FAILPOINT", "REVISION", "REPLAY_AUTHORIZATION")
+)
 """Read by the command line itself, or (REVISION) by the plan: what was built, as its builder calls it."""
 SECRETS: Final = frozenset({"token", "password"})
 MASK: Final = "********"

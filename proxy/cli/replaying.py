@@ -27,8 +27,8 @@ from proxy.cli.common import (
 
 if TYPE_CHECKING:
     from proxy.config import Config
-    from proxy.forensics.replay.conversation import Manner
     from proxy.forensics.replay.dialling import Target
+    from proxy.forensics.replay.manner import Manner
     from proxy.forensics.replay.outcome import Outcome
     from proxy.forensics.replay.paths import Ignored
     from proxy.forensics.replay.recording import Recording
@@ -114,8 +114,12 @@ def _as_charge_point(words: dict[str, Any], outcome: Outcome) -> Story:
     recordings, remarks, upstreams = _recordings(words)
     _spare_production(words, target, upstreams)
     manner = _manner(words, recordings)
-    total = sum(len(recording.spoken) for recording in recordings)
-    with _progress(total // 2) as seen:
+    total = sum(
+        said.direction is manner.mine and not said.is_answer
+        for recording in recordings
+        for said in recording.spoken
+    )
+    with _progress(total) as seen:
         took = running.run(
             running.as_charge_point(
                 recordings, target, manner, _ignored(words), outcome, seen, words["at_once"]
@@ -150,7 +154,7 @@ def _follow(words: dict[str, Any], outcome: Outcome) -> Story:
     from proxy.forensics.replay.follow import live
 
     target, wanted = _target(words), words["charge_point"] or "*"
-    with reading(words["config"], _flags(words)) as store:
+    with _unreadable_is_2(), reading(words["config"], _flags(words)) as store:
         _spare_production(words, target, _upstreams(store))
         feed = Feed(store, wanted)
         manner, ignored = live(_manner(words, [])), _ignored(words)
@@ -205,9 +209,18 @@ def _of_store(words: dict[str, Any], sessions: list[str], room: Any) -> tuple[li
     from proxy.forensics.show import Span
 
     span = Span(words["since"], words["until"])
-    with reading(words["config"], _flags(words)) as store, value_errors():
+    with _unreadable_is_2(), reading(words["config"], _flags(words)) as store, value_errors():
         heads = named(store, sessions) if sessions else of_charge_points(store, words["charge_point"], span)
         return from_store(store, heads, room, span), [*(head.upstream for head in heads), *_upstreams(store)]
+
+
+@contextlib.contextmanager
+def _unreadable_is_2() -> Iterator[None]:
+    """1 says that something differs: a session that is not there, a store that gives no answer, is no such thing."""
+    try:
+        yield
+    except Failure as error:
+        raise Failure(error.message, WRONG_USAGE) from error
 
 
 def _size(name: str) -> int:
@@ -226,7 +239,7 @@ def _manner(words: dict[str, Any], recordings: Sequence[Recording]) -> Manner:
     import uuid
 
     from proxy.forensics.replay import asked
-    from proxy.forensics.replay.conversation import ANSWER_SECONDS, BREATH_SECONDS, Manner
+    from proxy.forensics.replay.manner import ANSWER_SECONDS, BREATH_SECONDS, Manner
     from proxy.forensics.replay.substitution import Wishes
     from proxy.names import Direction
 

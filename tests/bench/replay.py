@@ -26,9 +26,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from proxy.forensics.replay import running
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.dialling import target
 from proxy.forensics.replay.diff import DEFAULT_IGNORED, ignoring
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.recording import Recording
 from proxy.forensics.replay.spoken import Spoken, spoken

@@ -12,10 +12,11 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from proxy.forensics.replay.conversation import Conversation, Manner
+from proxy.forensics.replay.conversation import Conversation
 from proxy.forensics.replay.dialling import UNREACHABLE, Target, dial, why_refused
 from proxy.forensics.replay.judging import Judge
 from proxy.forensics.replay.line import Line
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome, Who
 from proxy.forensics.replay.paths import Ignored
 from proxy.forensics.replay.recording import Recording, in_turn

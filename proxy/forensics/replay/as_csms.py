@@ -18,9 +18,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from proxy.forensics.replay.conversation import Conversation, Manner
+from proxy.forensics.replay.conversation import Conversation
 from proxy.forensics.replay.judging import Judge
 from proxy.forensics.replay.line import CLOSE_SECONDS, MAX_MESSAGE, PING_SECONDS, Line
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome, Who
 from proxy.forensics.replay.paths import Ignored
 from proxy.forensics.replay.recording import Recording, in_turn

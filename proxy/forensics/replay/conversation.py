@@ -18,23 +18,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 import orjson
 
+from proxy.forensics.replay import manner as words
 from proxy.forensics.replay.answers import Books, Calls
 from proxy.forensics.replay.diff import Kind
 from proxy.forensics.replay.judging import LATE_CALL, NOT_REACHED, UNCOMPARED, Exchange, Judge
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.places import CALLS, NAMED_IN_TURN
 from proxy.forensics.replay.script import Answered, Hear, Reply, Say, Step
 from proxy.forensics.replay.spoken import CALL, SEND, Spoken, payload_of, whole_id
-from proxy.forensics.replay.substitution import Learned, Rewriter, Wishes, learn_call
-from proxy.names import Direction
+from proxy.forensics.replay.substitution import Learned, Rewriter, learn_call
 from proxy.ocpp.envelope import Call, CallError, CallResult, CallResultError, Send, Unparsed, decode
 
-ANSWER_SECONDS: Final = 30.0
-BREATH_SECONDS: Final = 0.1
-"""The pause behind an answer of ours, where there was one in the recording: the peer, which may be slower now, does
-first what it did first then."""
 _AT_ONCE: Final = 500
 """Microseconds: who goes on so soon does not wait for anything."""
 _DONE: Final = 0.0
@@ -43,31 +39,6 @@ _MOST_OF_AN_ACTION: Final = 1_000
 _US: Final = 1_000_000
 _TIMED: Final = frozenset({"Heartbeat", "MeterValues", "NotifyPeriodicEventStream"})
 """Their sender's clock decides when these come, and how many: they are not waited for."""
-
-NOT_SENT: Final = "messages not sent: the connection had ended"
-DROPPED: Final = "messages dropped: the target is slower than the traffic that it shadows"
-LACKING: Final = "calls answered with NotImplemented: the recording has no answer to their action"
-SILENT: Final = "calls left without an answer, as in the recording"
-STRAY: Final = "answers of the peer to no call of ours"
-OBJECTIONS: Final = "answers of ours that the peer could not use (CALLRESULTERROR)"
-NO_MESSAGES: Final = "texts of the peer that are no OCPP message"
-
-
-class Manner(msgspec.Struct, frozen=True):
-    """How one side is played. Seconds. `call_seconds`: how long a call of the other side is waited for. `speed`: times
-    the recorded pace; infinite: without pauses, but for `breath`. `queued`: texts that may wait, 0 any number.
-    `patience`: how long a call waits for an answer that is not recorded yet. `new_id`: makes message ids; None: the
-    recorded ones stay."""
-
-    mine: Direction
-    answer_seconds: float = ANSWER_SECONDS
-    call_seconds: float = ANSWER_SECONDS
-    speed: float = math.inf
-    breath: float = BREATH_SECONDS
-    queued: int = 0
-    patience: float = 0.0
-    new_id: Callable[[], str] | None = None
-    wishes: Wishes = Wishes()
 
 
 class Conversation:
@@ -108,7 +79,7 @@ class Conversation:
 
     def _add_say(self, step: Say) -> None:
         if self._manner.queued and self._queued >= self._manner.queued:
-            self.judge.note(DROPPED)
+            self.judge.note(words.DROPPED)
             if len(self._dropped) < _MOST_UNANSWERED:
                 self._dropped.add(step.said.place)
             return
@@ -212,7 +183,7 @@ class Conversation:
             exchange = self._exchanges.get(step.call.place) if isinstance(step, Answered) else None
             if exchange is not None and isinstance(step, Answered):
                 exchange.recorded = step.answer
-        self.judge.note(NOT_SENT, sum(isinstance(step, Say) for step in self._steps))
+        self.judge.note(words.NOT_SENT, sum(isinstance(step, Say) for step in self._steps))
         return {step.call.place for step in self._steps if isinstance(step, Hear)}
 
     def _finish_unexpected(self) -> None:
@@ -227,7 +198,7 @@ class Conversation:
     def _on_answer(self, message: CallResult | CallError, text: bytes, now: float) -> None:
         exchange = self._waiting.pop(message.message_id, None)
         if exchange is None:
-            self.judge.note(STRAY)
+            self.judge.note(words.STRAY)
             return
         exchange.answer, exchange.text, exchange.seconds = message, text, now - exchange.sent_at
         if exchange.late:
@@ -255,17 +226,17 @@ class Conversation:
             if self._books.has_place(recorded):
                 self._owed[recorded.place] = (message_id, action)
             else:
-                self.judge.note(SILENT)
+                self.judge.note(words.SILENT)
         elif self._books.has(action) or not self._manner.patience:
             self._reply(message_id, action, now)
         else:
             self._asked.append((now + self._manner.patience, message_id, action))
 
     def _on_objection(self, message: CallResultError, text: bytes, now: float) -> None:
-        self.judge.note(OBJECTIONS)
+        self.judge.note(words.OBJECTIONS)
 
     def _on_nonsense(self, message: Unparsed, text: bytes, now: float) -> None:
-        self.judge.note(NO_MESSAGES)
+        self.judge.note(words.NO_MESSAGES)
 
     # what we say
 
@@ -390,7 +361,7 @@ class Conversation:
     def _reply(self, message_id: bytes, action: str, now: float) -> None:
         answer = self._books.next(action)
         if answer is None:
-            self.judge.note(LACKING)
+            self.judge.note(words.LACKING)
             self._out.append(
                 b'[4,%b,"NotImplemented","the recording has no answer to this action",{}]' % message_id
             )

@@ -16,9 +16,9 @@ from typing import Final
 import msgspec
 
 from proxy.forensics.replay.as_charge_point import AT_ONCE, Player
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.feed import MOST_ROWS, Feed, Passed
 from proxy.forensics.replay.line import Line
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.recording import Recording, message_of, of_head
 from proxy.forensics.replay.script import Scribe

@@ -13,10 +13,10 @@ import uvloop
 
 from proxy.forensics.replay.as_charge_point import AT_ONCE, Player
 from proxy.forensics.replay.as_csms import Stage
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.dialling import Target
 from proxy.forensics.replay.feed import Feed
 from proxy.forensics.replay.follow import Follower
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.paths import Ignored
 from proxy.forensics.replay.recording import Recording

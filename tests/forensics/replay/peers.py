@@ -13,9 +13,9 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from proxy.forensics.replay.as_charge_point import Player
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.dialling import target
 from proxy.forensics.replay.diff import DEFAULT_IGNORED, ignoring
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.recording import Recording
 from proxy.heads.routes import parse_upstream

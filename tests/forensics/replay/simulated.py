@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -117,7 +118,7 @@ def save(data: Path) -> None:
         )
         segment.block(0.0, (Kind.OPEN, 0, number, 0, encode(opened)))
     last = 0.0
-    for seconds, number, direction, wire in sorted(_moments()):
+    for seconds, number, direction, wire in sorted(_moments(), key=itemgetter(0, 1)):
         _says(segment, seconds, number, direction, wire)
         last = seconds
     for number in names:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.forensics.replay.conversation import Conversation, Manner
+from proxy.forensics.replay.conversation import Conversation
 from proxy.forensics.replay.diff import DEFAULT_IGNORED, ignoring
 from proxy.forensics.replay.judging import Judge
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome, Who
 from proxy.forensics.replay.recording import Recording
 from proxy.forensics.replay.script import script

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection
 
-from proxy.forensics.replay import conversation as words
+from proxy.forensics.replay import manner as words
 from proxy.forensics.replay.diff import Kind
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.substitution import Wishes

@@ -18,10 +18,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from proxy.forensics.replay import as_csms
-from proxy.forensics.replay import conversation as words
+from proxy.forensics.replay import manner as words
 from proxy.forensics.replay.as_csms import Stage
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.diff import DEFAULT_IGNORED, ignoring
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.recording import Recording
 from proxy.forensics.replay.substitution import Wishes

@@ -214,6 +214,11 @@ def test_wrong_input_is_a_line_and_exit_2(
     assert told.err.count("\n") == 1
 
 
+def test_a_session_that_is_not_there_is_wrong_input(replay: Replay, days: Path) -> None:
+    told = replay("ffff", "--data", days, "--as", "charge-point", "--to", "ws://127.0.0.1:9")
+    assert (told.code, told.err.startswith("error: no session 'ffff'")) == (2, True)
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_replayed(replay: Replay, trace: Path) -> None:
     trace.write_text("broken\n" + trace.read_text())
     with csms(SAME) as peer:

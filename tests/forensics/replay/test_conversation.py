@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.forensics.replay import conversation as words
 from proxy.forensics.replay import judging
+from proxy.forensics.replay import manner as words
 from proxy.forensics.replay.diff import Kind
 from proxy.forensics.replay.script import Scribe
 from tests.forensics.replay.talks import CP, CSMS, Played, Said, call, exchange, recording, result

@@ -13,14 +13,14 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from proxy.forensics.replay import conversation as words
 from proxy.forensics.replay import feed as feeds
+from proxy.forensics.replay import manner as words
 from proxy.forensics.replay.as_charge_point import Player
-from proxy.forensics.replay.conversation import Manner
 from proxy.forensics.replay.dialling import target
 from proxy.forensics.replay.diff import DEFAULT_IGNORED, ignoring
 from proxy.forensics.replay.feed import Feed
 from proxy.forensics.replay.follow import TOO_MANY, Follower, live
+from proxy.forensics.replay.manner import Manner
 from proxy.forensics.replay.outcome import Outcome
 from proxy.forensics.replay.recording import Room
 from proxy.forensics.replay.sources import from_store, of_charge_points

@@ -18,7 +18,7 @@ PURE = (
         "places",
         "substitution",
     ),
-    *("diff", "outcome", "production", "asked"),
+    *("diff", "outcome", "production", "asked", "manner"),
 )
 FOR_PEOPLE = ("report", "page")
 """They also escape with `proxy.log`, which knows where a log goes."""

@@ -8,10 +8,13 @@ import pytest
 from backports import zstd
 
 from proxy.forensics.find import NotFound
+from proxy.forensics.replay import recording
 from proxy.forensics.replay.recording import Room
 from proxy.forensics.replay.sources import MOST_TOLD, from_files, from_store, is_file, named, of_charge_points
 from proxy.forensics.show import ALWAYS, Span
 from proxy.store.client import Store
+from tests.forensics.replay import simulated
+from tests.forensics.replay.peers import kinds, play, table_csms
 from tests.forensics.replay.talks import CP, call
 from tests.forensics.replay.test_recording import line
 
@@ -74,6 +77,30 @@ def test_a_part_of_a_session(store: Store) -> None:
     )
     assert part.spoken == whole.spoken[: len(part.spoken)]
     assert 0 < len(part.spoken) < len(whole.spoken)
+
+
+def test_a_session_with_everything_wrong(store: Store) -> None:
+    (found,) = from_store(store, of_charge_points(store, simulated.ODD, ALWAYS), Room())
+    assert [said.text for said in found.spoken if said.direction is CP] == [
+        simulated.HEARTBEAT,
+        b'[2,"broken',
+    ]
+    assert found.left_out == {
+        "pings": 1,
+        "binary messages": 1,
+        recording.NOT_UTF8: 1,
+        recording.UNENDED: 1,
+        "gaps in what was recorded": 1,
+    }
+
+
+async def test_and_it_is_replayed_as_far_as_it_can(store: Store) -> None:
+    (found,) = from_store(store, of_charge_points(store, simulated.ODD, ALWAYS), Room())
+    async with table_csms({"Heartbeat": {"currentTime": "now"}}, asks=([2, "q", "Reset", {}],)) as csms:
+        outcome = await play([found], csms.url)
+    assert csms.heard[:2] == [json.loads(simulated.HEARTBEAT), '[2,"broken']
+    assert kinds(outcome) == []
+    assert outcome.left_out["gaps in what was recorded"] == 1
 
 
 @pytest.mark.parametrize(
