@@ -16,7 +16,19 @@ settings.register_profile("ocpptap", deadline=None)
 settings.load_profile("ocpptap")
 
 PROCESSES: Final = frozenset(
-    {"admin", "bench", "dashboards", "e2e", "faults", "recorder", "relay", "simulator", "store", "supervisor"}
+    {
+        "admin",
+        "bench",
+        "dashboards",
+        "e2e",
+        "faults",
+        "forensics",
+        "recorder",
+        "relay",
+        "simulator",
+        "store",
+        "supervisor",
+    }
 )
 _HERE: Final = Path(__file__).parent
 

@@ -47,7 +47,7 @@ def save_fleet(data: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journals, "BEGIN", begin * SECOND)
         _segment(begin).save(data)
-    record_all(data)
+    record_all(data, drain_seconds=55)
 
 
 def _segment(begin: int) -> Segment:
