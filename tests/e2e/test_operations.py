@@ -198,7 +198,9 @@ def answers(data: Path, session: str) -> tuple[str, str, str]:
 
 @contextlib.contextmanager
 def tailing(data: Path) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-m", "proxy", "tail", "--format", "json", "--data", str(data)]
+    """In a terminal: what a shell starts in the background ignores SIGINT, and so would all below it."""
+    argv = ["env", "--default-signal=INT", sys.executable]
+    argv += ["-m", "proxy", "tail", "--format", "json", "--data", str(data)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
