@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import hmac
 import importlib
-import importlib.util
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,23 +22,22 @@ from proxy.cli.common import (
     reading,
     value_errors,
 )
+from proxy.cli.progress import progress
 
 if TYPE_CHECKING:
+    from proxy.forensics.anonymize import Anonymizer
     from proxy.forensics.export.material import Material, Outputs, Summary
     from proxy.forensics.export.reading import Selected
     from proxy.forensics.importing import Imported
-    from proxy.pipeline.runner import Runner
     from proxy.store.client import Store
 
-_KNOWN: Final = {
+FORMATS: Final = {
     "open-ocpp-trace": "proxy.forensics.export.open_trace",
     "jsonl": "proxy.forensics.export.jsonl",
     "pcapng": "proxy.forensics.export.pcapng",
     "raw": "proxy.forensics.export.raw",
     "parquet": "proxy.forensics.export.parquet",
 }
-FORMATS: Final = {name: module for name, module in _KNOWN.items() if importlib.util.find_spec(module)}
-_PATIENCE_SECONDS: Final = 2.0
 _PURPOSE: Final = b"ocpptap anonymize"
 
 
@@ -100,18 +96,20 @@ def _check_selection(session: tuple[str, ...], charge_point: str, transaction: s
         raise click.UsageError("--since and --until go with a --charge-point or a --transaction")
 
 
-def _written(store: Store, selected: Selected, change: Any, format: str, output: str) -> Summary:
+def _written(
+    store: Store, selected: Selected, change: Anonymizer | None, format: str, output: str
+) -> Summary:
     from proxy.forensics.export.files import outputs_of
     from proxy.forensics.export.reading import counted
 
-    with _file_errors(output), outputs_of(output) as outputs, _progress(counted(store, selected)) as seen:
+    with _file_errors(output), outputs_of(output) as outputs, progress(counted(store, selected)) as seen:
         return _write(store, selected, change, format, outputs, seen)
 
 
 def _write(
     store: Store,
     selected: Selected,
-    change: Any,
+    change: Anonymizer | None,
     format: str,
     outputs: Outputs,
     seen: Callable[[int], None],
@@ -127,7 +125,7 @@ def _write(
     return told
 
 
-def _materials(store: Store, selected: Selected, change: Any) -> Iterator[Material]:
+def _materials(store: Store, selected: Selected, change: Anonymizer | None) -> Iterator[Material]:
     from proxy.forensics.export.reading import materials
 
     found = materials(store, selected)
@@ -147,12 +145,11 @@ def _say(summary: Summary, output: str) -> None:
 # anonymized
 
 
-def _anonymizer(config: str | None, flags: dict[str, Any]) -> Any:
+def _anonymizer(config: str | None, flags: dict[str, Any]) -> Anonymizer:
     """The same in each run over one data directory; nobody without its key can try guesses on it."""
-    if not importlib.util.find_spec("proxy.forensics.anonymize"):
-        raise Failure("this ocpptap cannot anonymize yet", WRONG_USAGE)
-    module: Any = importlib.import_module("proxy.forensics.anonymize")
-    return module.Anonymizer(hmac.digest(_key(config, flags), _PURPOSE, "sha256"))
+    from proxy.forensics.anonymize import Anonymizer
+
+    return Anonymizer(hmac.digest(_key(config, flags), _PURPOSE, "sha256"))
 
 
 def _key(config: str | None, flags: dict[str, Any]) -> bytes:
@@ -170,14 +167,12 @@ def _key(config: str | None, flags: dict[str, Any]) -> bytes:
         raise Failure(error) from error
 
 
-def _bundle(store: Store, selected: Selected, change: Any, name: str) -> None:
+def _bundle(store: Store, selected: Selected, change: Anonymizer | None, name: str) -> None:
+    from proxy.forensics.export import bundle
     from proxy.forensics.export.files import outputs_of
 
-    if not importlib.util.find_spec("proxy.forensics.export.bundle"):
-        raise Failure("this ocpptap cannot make bundles yet", WRONG_USAGE)
-    module: Any = importlib.import_module("proxy.forensics.export.bundle")
     with _file_errors(name), outputs_of(name) as outputs:
-        _say(module.write(_materials(store, selected, change), outputs, lambda count: None), name)
+        _say(bundle.write(_materials(store, selected, change), outputs, lambda count: None), name)
 
 
 # import
@@ -190,6 +185,7 @@ def import_(file: tuple[str, ...], config: str | None, **flags: Any) -> None:
     """Traces into the store, as connections of their own: our jsonl, Open OCPP Trace, bare records; plain or .zst."""
     from importlib.metadata import version
 
+    from proxy.cli.tracing import new_runner
     from proxy.forensics.importing import import_file
 
     skipped = 0
@@ -199,17 +195,11 @@ def import_(file: tuple[str, ...], config: str | None, **flags: Any) -> None:
     with _writing(config, flags) as store:
         key = _key(config, flags)
         for path in map(Path, file):
-            with _file_errors(str(path)), _progress(2 * _size(path)) as seen:
-                imported = import_file(store, path, lambda: _runner(config), key, version("ocpptap"), seen)
+            with _file_errors(str(path)), progress(2 * _size(path)) as seen:
+                imported = import_file(store, path, lambda: new_runner(config), key, version("ocpptap"), seen)
             skipped += _tell(path, imported)
     if skipped:
         raise Failure(f"{skipped} lines could not be read: what they hold was not imported", WRONG_USAGE)
-
-
-def _runner(config: str | None) -> Runner:
-    from proxy.cli.tracing import _runner as made
-
-    return made(config)
 
 
 def _size(path: Path) -> int:
@@ -264,17 +254,3 @@ def _file_errors(name: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise Failure(f"{name}: {why}", WRONG_USAGE) from error
-
-
-@contextlib.contextmanager
-def _progress(length: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, on a terminal, for what takes longer than two seconds."""
-    began = time.monotonic()
-    with click.progressbar(length=length, file=sys.stderr, hidden=True) as bar:
-
-        def seen(count: int) -> None:
-            if bar.hidden and sys.stderr.isatty() and time.monotonic() - began > _PATIENCE_SECONDS:
-                bar.hidden = False
-            bar.update(count)
-
-        yield seen

@@ -24,6 +24,7 @@ from proxy.cli.common import (
     reading,
     value_errors,
 )
+from proxy.cli.progress import progress
 
 if TYPE_CHECKING:
     from proxy.config import Config
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from proxy.store.client import Store
 
 AUTHORIZATION: Final = "OCPPTAP_REPLAY_AUTHORIZATION"
-_PATIENCE_SECONDS: Final = 2.0
 _STORE: Final = ("data", "store")
 _TWICE: Final = 2
 
@@ -119,7 +119,7 @@ def _as_charge_point(words: dict[str, Any], outcome: Outcome) -> Story:
         for recording in recordings
         for said in recording.spoken
     )
-    with _progress(total) as seen:
+    with progress(total) as seen:
         took = running.run(
             running.as_charge_point(
                 recordings, target, manner, _ignored(words), outcome, seen, words["at_once"]
@@ -196,7 +196,7 @@ def _recordings(words: dict[str, Any]) -> tuple[list[Recording], list[str], list
 def _of_files(files: list[str], room: Any) -> tuple[list[Recording], list[str]]:
     from proxy.forensics.replay.sources import from_files
 
-    with value_errors(), _progress(sum(_size(name) for name in files)) as seen:
+    with value_errors(), progress(sum(_size(name) for name in files)) as seen:
         loaded = from_files([Path(name) for name in files], room, seen)
     for line in loaded.told:
         click.echo(line, err=True)
@@ -365,17 +365,3 @@ def _rendered(format: str, story: Story, outcome: Outcome) -> str:
     from proxy.forensics.replay import page, report
 
     return {"text": report.as_text, "json": report.as_json, "html": page.as_html}[format](story, outcome)
-
-
-@contextlib.contextmanager
-def _progress(length: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, on a terminal, for what takes longer than two seconds."""
-    began = time.monotonic()
-    with click.progressbar(length=length, file=sys.stderr, hidden=True) as bar:
-
-        def seen(count: int) -> None:
-            if bar.hidden and sys.stderr.isatty() and time.monotonic() - began > _PATIENCE_SECONDS:
-                bar.hidden = False
-            bar.update(count)
-
-        yield seen

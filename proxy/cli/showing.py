@@ -107,11 +107,11 @@ def _print(lines: Iterable[str], out: BinaryIO, coloured: object) -> None:
 
 
 def _page(store: Store, wanted: Selection, out: BinaryIO) -> None:
-    from proxy.cli.exporting import _progress
+    from proxy.cli.progress import progress
     from proxy.forensics.chapters import chapters, heading, transaction
     from proxy.forensics.page import LIMITS, write
 
-    with value_errors(), _progress(LIMITS.messages) as seen:
+    with value_errors(), progress(LIMITS.messages) as seen:
         told = heading(transaction(store, wanted)) if wanted.transaction else {}
         written = write(chapters(store, wanted), out, told, seen)
     if written.is_cut:

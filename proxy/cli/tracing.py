@@ -21,6 +21,7 @@ from proxy.cli.common import (
     example,
     options,
 )
+from proxy.cli.progress import progress
 from proxy.tables import SEVERITIES
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def analyze(
     show = _messages if messages else {"text": _text, "json": _json}[format]
     severity, unreadable = 0, 0
     for path in map(Path, file):
-        analysis = Analysis(path, _runner(config))
+        analysis = Analysis(path, new_runner(config))
         with _reading(path) as seen:
             show(analysis, seen)
         unreadable += _say_unreadable(path, analysis.told)
@@ -59,7 +60,7 @@ def analyze(
         sys.exit(ANSWER_IS_NO)
 
 
-def _runner(config: str | None) -> Runner:
+def new_runner(config: str | None) -> Runner:
     """All analyzers that are on, as they are set. A new one for each file: captures know nothing of each other."""
     from proxy.checks import check_analyzers
     from proxy.pipeline.runner import Runner
@@ -76,10 +77,8 @@ def _runner(config: str | None) -> Runner:
 def _reading(path: Path) -> Iterator[Callable[[int], None]]:
     """Progress on a terminal, over the two times that a file is read; what is wrong with it is one line."""
     try:
-        with click.progressbar(
-            length=2 * path.stat().st_size, label=path.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-        ) as bar:
-            yield bar.update
+        with progress(2 * path.stat().st_size, path.name) as seen:
+            yield seen
     except BrokenPipeError:
         raise  # whoever read our output has gone
     except (OSError, ValueError) as error:

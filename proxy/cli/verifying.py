@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from proxy.cli.common import FORMAT, READ, Failure, example, options, reading, value_errors
-
-_PATIENCE_SECONDS: Final = 2.0
+from proxy.cli.progress import progress
 
 
 @click.command(epilog=example("ocpptap verify --day 2026-11-20"))
@@ -42,10 +37,10 @@ def verify(
     wanted, found = Wanted(session, charge_point, day), Sum()
     with reading(config, flags) as store, value_errors():
         check(wanted)
-        with _progress(counted(store, wanted)) as (seen, clear):
+        with progress(counted(store, wanted)) as seen:
             for verdict in verify_many(store, wanted, seen):
                 found.add(verdict)
-                clear()
+                seen.clear()
                 _show(verdict, format, bool(session))
     if not found.sessions and not everything:
         raise Failure("no session in the store was that charge point's, or lived on that day")
@@ -65,21 +60,3 @@ def _show(verdict: Any, format: str, in_full: bool) -> None:
     else:
         for line in (text.in_full if in_full else text.in_a_line)(verdict):
             print(line)
-
-
-@contextlib.contextmanager
-def _progress(length: int) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
-    """A bar on stderr, on a terminal, for what takes longer than two seconds; how to make room for a line there."""
-    began = time.monotonic()
-    with click.progressbar(length=length, file=sys.stderr, hidden=True) as bar:
-
-        def seen(count: int) -> None:
-            if bar.hidden and sys.stderr.isatty() and time.monotonic() - began > _PATIENCE_SECONDS:
-                bar.hidden = False
-            bar.update(count)
-
-        def clear() -> None:
-            if not bar.hidden and sys.stdout.isatty():
-                click.echo("\r\033[K", err=True, nl=False)
-
-        yield seen, clear
