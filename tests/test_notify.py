@@ -52,20 +52,29 @@ def test_an_abstract_address(manager: Manager) -> None:
 )
 def test_without_a_listener_nothing_happens(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
+    before = open_descriptors()
     notify("READY=1")
+    assert open_descriptors() == before
+
+
+def open_descriptors() -> list[str]:
+    return sorted(os.listdir("/proc/self/fd"))
 
 
 def test_nobody_who_reads_stops_nobody(manager: Manager, tmp_path: Path) -> None:
     """Its queue is full after some ten messages (net.unix.max_dgram_qlen)."""
-    manager(str(tmp_path / "notify"))
+    listener = manager(str(tmp_path / "notify"))
     for _ in range(10_000):
         notify("WATCHDOG=1")
+    assert listener.recv(100) == b"WATCHDOG=1"
 
 
 def test_without_a_manager_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    monkeypatch.setattr(socket, "socket", None)  # calling it would raise
+    opened: list[object] = []
+    monkeypatch.setattr(socket, "socket", lambda *kind: opened.append(kind))
     notify("READY=1")
+    assert opened == []
 
 
 def test_it_loads_the_standard_library_alone() -> None:

@@ -94,7 +94,8 @@ def replay(**words: Any) -> None:
 
     os.environ.pop(AUTHORIZATION, None)  # no setting of the configuration, and no child's business
     with value_errors():
-        asked.role(words)
+        if what := asked.misfit(words):
+            raise ValueError(what)
         _check_outputs(words["diff"])
     outcome = Outcome()
     play = _follow if words["follow"] else _BY_ROLE[words["role"]]

@@ -157,7 +157,10 @@ async def test_a_store_it_was_the_last_client_of_ends_at_once(tmp_path: Path) ->
 
 
 async def test_never_asked_when_the_period_is_0(data: Path) -> None:
-    await admin(data, seconds=0).run()
+    never = admin(data, seconds=0)
+    await asyncio.wait_for(never.run(), 10)
+    assert never.families() == []
+    assert processes() == []
 
 
 @pytest.mark.parametrize("which", ["the store", "the process"])

@@ -227,6 +227,7 @@ def header(board: str, title: str) -> Callable[[Prometheus], bool]:
 def test_a_number_at_the_top_is_there(prometheus: Prometheus, board: str, title: str) -> None:
     shown = header(board, title)
     until(lambda: shown(prometheus), f"{title} stays empty")
+    assert shown(prometheus)
 
 
 def test_prometheus_answers_all_of_them(prometheus: Prometheus) -> None:
@@ -235,7 +236,8 @@ def test_prometheus_answers_all_of_them(prometheus: Prometheus) -> None:
 
 
 def test_the_list_of_instances_is_filled(prometheus: Prometheus) -> None:
-    until(lambda: prometheus.values("ocpptap_build_info") == [1.0], "not scraped")
+    until(lambda: bool(prometheus.values("ocpptap_build_info")), "not scraped")
+    assert prometheus.values("ocpptap_build_info") == [1.0]
 
 
 def test_dots_in_the_heatmap_name_a_call(prometheus: Prometheus) -> None:

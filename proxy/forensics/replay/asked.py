@@ -1,4 +1,4 @@
-"""What the operator types, as the replay wants it. Pure: each raises ValueError with one line."""
+"""What the operator types, as the replay wants it. Pure; what is wrong is one line, mostly a ValueError."""
 
 from __future__ import annotations
 
@@ -79,11 +79,9 @@ def report_format(name: str, wanted: str) -> str:
 Words = Mapping[str, Any]
 
 
-def role(words: Words) -> None:
-    """Which options go together."""
-    for what, is_wrong in _RULES:
-        if is_wrong(words):
-            raise ValueError(what)
+def misfit(words: Words) -> str:
+    """What does not go together with what; "" when everything does."""
+    return next((what for what, is_wrong in _RULES if is_wrong(words)), "")
 
 
 def _past(words: Words) -> bool:

@@ -91,7 +91,7 @@ def test_the_format_of_a_report(name: str, wanted: str, format: str) -> None:
     ],
 )
 def test_what_goes_together(words: dict[str, Any]) -> None:
-    asked.role(WORDS | words)
+    assert asked.misfit(WORDS | words) == ""
 
 
 @pytest.mark.parametrize(
@@ -112,5 +112,4 @@ def test_what_goes_together(words: dict[str, Any]) -> None:
     ],
 )
 def test_what_does_not(words: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        asked.role(WORDS | words)
+    assert said in asked.misfit(WORDS | words)
