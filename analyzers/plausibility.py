@@ -37,9 +37,11 @@ from analyzers.base import (
     Severity,
     State,
     connector_of,
+    kwh,
     number,
     seconds,
 )
+from analyzers.stats import common_step
 from proxy.ocpp.facts import Fact, MeterSampled, TransactionEnded, TransactionStarted
 from proxy.ocpp.meter import MAIN_ENERGY, OTHER_ENERGY, OTHER_POWER, ContextClass, Family, Role, Sample
 
@@ -233,9 +235,7 @@ class Plausibility(Analyzer[PlausibilityState]):
             change = _raised(UNITS, track, fact, _two_sums(rise, expected))
         else:
             limit = number(self.max_power_kilowatts * 1.25, "kW")
-            change = _raised(
-                SPIKE, track, fact, f"{number(rise / 1000.0, 'kWh')} within {seconds(passed)}", limit
-            )
+            change = _raised(SPIKE, track, fact, f"{kwh(rise)} within {seconds(passed)}", limit)
         _move(track, fact, told, energy, watts)
         return [change]
 
@@ -248,9 +248,8 @@ class Plausibility(Analyzer[PlausibilityState]):
             return _agrees(track)  # nearly always
         if max(metered, summed) < self.window_watt_hours:
             return NOTHING
-        unit = _resolution(track, scale)
-        few = metered < 5.0 * unit and summed < 10_000.0
-        if few or max(metered, summed) < 20.0 * unit:
+        unit = common_step((track.window_energy, track.energy), min(1.0, scale))
+        if (metered < 5.0 * unit and summed < 10_000.0) or max(metered, summed) < 20.0 * unit:
             return NOTHING
         percent = self._percent(track, fact)
         if abs(metered - summed) <= percent / 100.0 * summed + 2.0 * unit:
@@ -349,14 +348,9 @@ def _find(fact: MeterSampled, location: str) -> Sample | None:
         return None  # beside the main one, which is known
     for sample in fact.samples:
         kind = sample.kind
-        if (
-            kind.role is not _ENERGY
-            or kind.phase
-            or kind.context_class is not _RUNNING
-            or sample.value is None
-        ):
+        if kind.role is not _ENERGY or kind.phase or kind.context_class is not _RUNNING:
             continue
-        if kind.family is Family.ENERGY and (kind.location == location or not location):
+        if kind.family is Family.ENERGY and sample.value is not None and location in ("", kind.location):
             return sample
     return None
 
@@ -385,15 +379,6 @@ def _watts(value: float | None) -> float:
     return -1.0 if value is None or value > LARGEST else max(0.0, value)
 
 
-def _resolution(track: Track, scale: float) -> float:
-    """Wh: the largest power of ten up to 1000 that divides both ends, for meters that count in coarse steps."""
-    for unit in (1000.0, 100.0, 10.0):
-        ends = (track.window_energy / unit, track.energy / unit)
-        if all(abs(end - round(end)) < 1e-6 for end in ends):
-            return unit
-    return min(1.0, scale)
-
-
 def _raised(
     rule: Rule, track: Track, fact: MeterSampled, observed: str, limit: str = "", what: str = ""
 ) -> Raised:
@@ -411,5 +396,4 @@ def _two_readings(track: Track, energy: float) -> str:
 
 
 def _two_sums(metered: float, summed: float) -> str:
-    both = number(metered / 1000.0, "kWh"), number(summed / 1000.0, "kWh")
-    return "{} were metered, but the power adds up to {}".format(*both)
+    return f"{kwh(metered)} were metered, but the power adds up to {kwh(summed)}"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -234,3 +235,16 @@ def fading(passed: float, half_life: float) -> float:
     0.5
     """
     return math.exp(-_LN2 * passed / half_life)
+
+
+def common_step(values: Iterable[float], least: float) -> float:
+    """The largest of 1000, 100 and 10 that divides all of them, for meters that count in coarse steps; else `least`.
+
+    >>> common_step((12_300.0, 14_500.0), 1.0), common_step((12_345.0, 14_500.0), 1.0)
+    (100.0, 1.0)
+    """
+    some = tuple(values)
+    for step in (1000.0, 100.0, 10.0):
+        if all(abs(value / step - round(value / step)) < 1e-6 for value in some):
+            return step
+    return least
