@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -24,10 +25,15 @@ from proxy.config import Config, ConfigError, did_you_mean
 from proxy.heads.routes import Route, Upstream, parse_upstream
 from proxy.pipeline.selection import COMMON, settled, thresholds
 from proxy.relay.settings import RouteSettings
+from proxy.store.address import parse
+from proxy.store.client import EMBEDDED, StoreError
+from proxy.tables import EXPIRY
 
 REACH_SECONDS: Final = 2.0
 MOST_WORKERS: Final = 64
 MOST_DRAIN_SECONDS: Final = 3600
+MOST_DAYS: Final = 36_500
+_CLUSTER: Final = re.compile(r"[A-Za-z0-9_.-]+")
 ANALYZERS: Final = "ocpptap.analyzers"
 """The entry points by which other distributions add analyzers (DESIGN 7)."""
 EVERYBODY: Final = "/"
@@ -74,9 +80,23 @@ def _wrong_addresses(config: Config) -> Iterator[str]:
 
 
 def _wrong_store(config: Config) -> Iterator[str]:
-    if config.store.url != "embedded":
-        kind = config.store.url.partition("://")[0]
-        yield f"store.url: a store of the kind {kind!r} is not there yet: use embedded"
+    store = config.store
+    if store.url != EMBEDDED:
+        try:
+            parse(store.url)
+        except StoreError as error:
+            yield f"store.url: {str(error).removeprefix('--store').lstrip(': ')}"
+    elif store.cluster or store.storage_policy or store.cold_volume:
+        yield "store.cluster, store.storage_policy and store.cold_volume are a server's: set store.url"
+    if store.cluster and not _CLUSTER.fullmatch(store.cluster):
+        yield f"store.cluster: {store.cluster!r} is no cluster's name"
+    if bool(store.cold_volume) != bool(store.cold_after_days):
+        yield "store.cold_volume and store.cold_after_days: set both or neither"
+    for table, days in store.keep_days.items():
+        if table not in EXPIRY:
+            yield f"store.keep_days: rows of {table!r} do not expire: there are {', '.join(EXPIRY)}"
+        elif not 0 <= days <= MOST_DAYS:
+            yield f"store.keep_days.{table} must be between 0 (for ever) and {MOST_DAYS}"
 
 
 def _wrong_numbers(config: Config) -> Iterator[str]:

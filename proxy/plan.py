@@ -100,7 +100,7 @@ def _relay_child(config: Config, taken: Taken, worker: int) -> Child:
 def _recorder_child(config: Config, taken: Taken) -> Child:
     settings = RecorderSettings(
         data=str(taken.data),
-        store=config.store.url,
+        store=msgspec.to_builtins(config.store),
         run=taken.run,
         journal=msgspec.to_builtins(config.journal),
         analyzers=config.analyzers,

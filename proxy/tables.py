@@ -262,7 +262,8 @@ TABLES: Final[dict[str, dict[str, str]]] = {
 }
 """`gaps.kind`: journal (nothing was journalled), damage (unreadable bytes), torn (cut tail of a dead worker), missing
 (a segment is not there), hole (offsets jump), unobserved (time without marks), unsynced (may not survive a power
-failure), state (the recorder's memory of a connection was lost; its chain begins anew), erased."""
+failure), state (the recorder's memory of a connection was lost; its chain begins anew),
+erased (on request: docs/ERASE.md), quarantined (the store refused the row: it lies in <data>/quarantine)."""
 
 _ITEM: Final = ("source", "connection_id", "frame_no", "item_no")
 
@@ -327,6 +328,24 @@ ROLLUPS: Final[dict[str, dict[str, str]]] = {
     | {"first_at": _AT, "last_at": _AT},
 }
 """Written by the store itself from live `frames` as they come: materialized views, numbers only."""
+
+EXPIRY: Final[dict[str, tuple[str, int]]] = {
+    "frames": ("at", 90),
+    "connections": ("last_at", 400),
+    "gaps": ("at", 400),
+    "statuses": ("at", 400),
+    "faults": ("at", 90),
+    "meter_values": ("at", 90),
+    "authorizations": ("at", 90),
+    "firmware": ("at", 90),
+    "security_events": ("at", 90),
+    "transactions": ("last_at", 90),
+    "findings": ("last_at", 400),
+    "fleet_minutes": ("minute", 730),
+    "charge_point_hours": ("hour", 730),
+}
+"""table -> the column that its live rows expire by, and after how many days if nothing else is set. Imported rows stay.
+The others (`charge_points`, `configuration`) never expire."""
 
 MESSAGES: Final[dict[str, str]] = {
     "at": _AT,

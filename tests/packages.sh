@@ -10,6 +10,7 @@ command -v nft >/dev/null || missing="$missing nftables"
 [ -e /usr/include/openssl/ssl.h ] || missing="$missing libssl-dev"
 command -v tshark >/dev/null || missing="$missing tshark"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v clickhouse-server >/dev/null || missing="$missing clickhouse-server"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed (needs root and apt):$missing; the tests that need them will be skipped and say so" >&2

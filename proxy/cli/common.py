@@ -37,7 +37,9 @@ CONFIG: Final = click.option(
     "--config", metavar="FILE", envvar="OCPPTAP_CONFIG", help="TOML file with settings."
 )
 DATA: Final = click.option("--data", metavar="DIR", help="Data directory.  [default: ./ocpptap-data]")
-STORE: Final = click.option("--store", metavar="STORE", help="[default: embedded, the only one yet]")
+STORE: Final = click.option(
+    "--store", metavar="STORE", help="clickhouse://host:9000/db, https://host:8443/db.  [default: embedded]"
+)
 RUN: Final = (
     click.option(
         "--upstream",
@@ -128,7 +130,7 @@ def reading(config: str | None, flags: dict[str, Any]) -> Iterator[Store]:
     if effective.store.url == EMBEDDED and not Path(effective.data).is_dir():
         raise Failure(f"there is no data directory {effective.data}: name it with --data", WRONG_USAGE)
     try:
-        with contextlib.closing(connect(effective.store.url, effective.data, Role.READER)) as store:
+        with contextlib.closing(connect(effective.store, effective.data, Role.READER)) as store:
             yield store
     except (StoreError, NotFound) as error:
         raise Failure(error) from error

@@ -67,7 +67,8 @@ SELECT toUnixTimestamp64Micro(max(moment)) AS moment FROM (
 """
 _KEPT: Final = r"""
 SELECT min(toUInt32OrZero(extract(engine_full, 'toIntervalDay\\((\\d+)\\)'))) AS days FROM system.tables
-WHERE database = currentDatabase() AND name IN ('all_connections', 'all_statuses', 'all_gaps')
+WHERE database = currentDatabase()
+  AND match(name, '^(all|shard)_(connections|statuses|gaps)$')
   AND match(engine_full, 'toIntervalDay')
 """
 

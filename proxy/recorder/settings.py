@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    """`analyzers`: settings per analyzer name. `sites`: patterns of charge points by site. `journal`: the journal's own
-    settings, for retention.
+    """`analyzers`: settings per analyzer name. `sites`: patterns of charge points by site. `store`, `journal`: the
+    settings of those parts.
 
     A checkpoint is made between batches, after the first of seconds, bytes of journal and batches, but never sooner
     than 20 x the time the last one took. `charge_points`: patterns of those whose own figures are published, at most
@@ -17,7 +17,7 @@ class RecorderSettings:
     """
 
     data: str = "ocpptap-data"
-    store: str = "embedded"
+    store: dict[str, Any] = field(default_factory=dict)
     run: int = 0
     checkpoint_seconds: float = 30.0
     checkpoint_bytes: int = 256 * 1024 * 1024

@@ -27,7 +27,8 @@ from proxy.recorder.recorder import (
     TALLY_SCHEMA,
 )
 from proxy.recorder.settings import RecorderSettings
-from proxy.store.client import Role, Store, connect
+from proxy.store.client import Role, Store, StoreSettings, connect
+from proxy.store.newest import newest_batch_sql
 from proxy.tables import TABLES
 
 
@@ -40,17 +41,18 @@ class Stored(msgspec.Struct, frozen=True):
 
 def ask_store(settings: RecorderSettings, uuid: bytes) -> Stored:
     """Brings the schema up to date first. Raises StoreError."""
-    store = connect(settings.store, Path(settings.data), Role.WRITER)
+    where = msgspec.convert(settings.store, StoreSettings)
+    store = connect(where, Path(settings.data), Role.WRITER)
     try:
         store.migrate()
-        batches = {table: _newest_batch(store, table, uuid) for table in TABLES}
+        batches = {table: _newest_batch(store, table, uuid, where.cluster) for table in TABLES}
         return Stored(batches, _open_connections(store, uuid))
     finally:
         store.close()
 
 
-def _newest_batch(store: Store, table: str, uuid: bytes) -> int:
-    sql = f"SELECT max(batch) FROM all_{table} WHERE source = '' AND journal = {{journal:String}}"
+def _newest_batch(store: Store, table: str, uuid: bytes, cluster: str) -> int:
+    sql = newest_batch_sql(table, cluster)
     return int(store.query(sql, {"journal": uuid.hex()}, "TabSeparated").strip() or 0)
 
 

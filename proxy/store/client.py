@@ -5,19 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from proxy.store.address import NATIVE, parse
+from proxy.store.deployment import deployment
 from proxy.store.embedded import EmbeddedStore
-from proxy.store.interface import Role, Store, StoreError
+from proxy.store.interface import Role, RowsRefused, Store, StoreError
+from proxy.store.settings import StoreSettings
 
-__all__ = ["EMBEDDED", "Role", "Store", "StoreError", "connect"]
+__all__ = ["EMBEDDED", "Role", "RowsRefused", "Store", "StoreError", "StoreSettings", "connect"]
 
 EMBEDDED: Final = "embedded"
 
 
-def connect(url_or_embedded: str, data_dir: Path | str, role: Role) -> Store:
-    """A client of the store named by `--store`; StoreError if there is none and none can be started."""
-    if url_or_embedded == EMBEDDED:
-        return EmbeddedStore(Path(data_dir), role)
-    scheme = url_or_embedded.partition("://")[0]
-    if scheme in ("clickhouse", "http", "https"):
-        raise StoreError(f"--store {scheme}://... is not there yet: use --store {EMBEDDED}")
-    raise StoreError(f"--store {url_or_embedded!r} is none of: {EMBEDDED}, clickhouse://..., https://...")
+def connect(where: StoreSettings | str, data_dir: Path | str, role: Role) -> Store:
+    """A client of the store named by `--store`; StoreError if there is none and none can be started.
+
+    A server is not asked before the first statement.
+    """
+    settings = StoreSettings(where) if isinstance(where, str) else where
+    if settings.url == EMBEDDED:
+        return EmbeddedStore(Path(data_dir), role, deployment=deployment(settings))
+    address = parse(settings.url)
+    if address.scheme == NATIVE:
+        from proxy.store.native import NativeStore
+
+        return NativeStore(address, role, deployment(settings, address.database))
+    from proxy.store.web import WebStore
+
+    return WebStore(address, role, deployment(settings, address.database))

@@ -9,27 +9,31 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from proxy.store.interface import NO_PARAMS, Role, StoreError
+from proxy.store.deployment import SINGLE, Deployment
+from proxy.store.insertion import insert_head, insert_settings
+from proxy.store.interface import NO_PARAMS, Role, StoreError, refusal
 from proxy.store.line import START_SECONDS, Line
 from proxy.store.migrations import migrate
-from proxy.store.rowbinary import Encoder, compile_encoder
+from proxy.store.parameters import fields
+from proxy.store.rowbinary import Encoder, compile_encoder, encoded
 from proxy.tables import TABLES
 
 _PIECE_BYTES: Final = 1 << 18
 _OK: Final = 200
 _CODE: Final = re.compile(r"Code: \d+\. DB::Exception: ")
-_INSERT_SETTINGS: Final = {
-    "async_insert": "0",
-    "insert_deduplicate": "1",
-    "deduplicate_blocks_in_dependent_materialized_views": "1",
-}
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
 class EmbeddedStore:
     """A client of the embedded store in one data directory; the process is there when this returns."""
 
-    def __init__(self, data_dir: Path, role: Role, start_seconds: float = START_SECONDS) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        role: Role,
+        start_seconds: float = START_SECONDS,
+        deployment: Deployment = SINGLE,
+    ) -> None:
+        self._deployment = deployment
         self._line = Line(data_dir, role, start_seconds)
         self._line.open()
         self._tables: dict[str, tuple[str, Encoder]] = {}
@@ -37,8 +41,7 @@ class EmbeddedStore:
     def insert(self, table: str, rows: Sequence[tuple[Any, ...]], token: str) -> None:
         """All of `rows` or none; the same token again changes nothing."""
         head, encode = self._table(table)
-        settings = {**_INSERT_SETTINGS, "insert_deduplication_token": token}
-        self._ask({"query": head, **settings}, encode(rows)).read()
+        self._ask({"query": head, **insert_settings(token)}, encoded(encode, rows)).read()
 
     def query(self, sql: str, params: Mapping[str, str] = NO_PARAMS, format: str = "JSONEachRow") -> bytes:
         """The whole answer."""
@@ -48,12 +51,11 @@ class EmbeddedStore:
         self, sql: str, params: Mapping[str, str] = NO_PARAMS, format: str = "JSONEachRow"
     ) -> Iterator[bytes]:
         """The answer piece by piece; errors of the statement come at once, not at the first piece."""
-        named = {f"param_{name}": value.translate(_ESCAPES) for name, value in params.items()}
-        return self._pieces(self._ask({"default_format": format, **named}, sql.encode()))
+        return self._pieces(self._ask({"default_format": format, **fields(sql, params)}, sql.encode()))
 
     def migrate(self) -> None:
         """Apply this version's migrations that the store has not seen."""
-        migrate(self)
+        migrate(self, self._deployment)
 
     def close(self) -> None:
         """Hang up; the process goes on for its other clients, or for ten seconds."""
@@ -65,8 +67,7 @@ class EmbeddedStore:
 
     def _table(self, table: str) -> tuple[str, Encoder]:
         if table not in self._tables:
-            columns = ", ".join(f"`{column}`" for column in TABLES[table])
-            head = f"INSERT INTO all_{table} ({columns}) FORMAT RowBinary"
+            head = f"{insert_head(table)} FORMAT RowBinary"
             self._tables[table] = head, compile_encoder(TABLES[table])
         return self._tables[table]
 
@@ -74,7 +75,8 @@ class EmbeddedStore:
         response = self._line.post("/?" + urlencode(arguments), body)
         if response.status != _OK:
             text = b"".join(self._pieces(response)).decode("utf-8", "replace").strip()
-            raise StoreError(_CODE.sub("", text) or f"the store answered {response.status}")
+            code = int(response.headers.get("X-ClickHouse-Exception-Code") or 0)
+            raise refusal(_CODE.sub("", text) or f"the store answered {response.status}", code)
         return response
 
     def _pieces(self, response: http.client.HTTPResponse) -> Iterator[bytes]:

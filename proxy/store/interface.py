@@ -11,7 +11,31 @@ NO_PARAMS: Final[Mapping[str, str]] = {}
 
 
 class StoreError(Exception):
-    """The store did not do it, or gave no answer; one line that says why. Ask again, with the same token."""
+    """The store did not do it, or gave no answer; one line that says why. Ask again, with the same token.
+
+    `code`: ClickHouse's, 0 where no answer came.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RowsRefused(StoreError):
+    """It is the rows: the same ones will be refused again. Among them others may be good."""
+
+
+ROWS_CODES: Final = frozenset(
+    {6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 128, 131, 190, 191, 321, 349, 395, 407, 469, 691}
+)
+"""ClickHouse's codes that speak of values: CANNOT_PARSE_..., TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, CANNOT_CONVERT_TYPE,
+INCORRECT_DATA, TOO_LARGE_..., CANNOT_INSERT_NULL_..., FUNCTION_THROW_IF..., DECIMAL_OVERFLOW, VIOLATED_CONSTRAINT,
+UNKNOWN_ELEMENT_OF_ENUM, ... All others are the store's or the way's, and pass."""
+
+
+def refusal(message: str, code: int) -> StoreError:
+    """The error that a store's answer with this code is."""
+    return RowsRefused(message, code) if code in ROWS_CODES else StoreError(message, code)
 
 
 class Role(enum.Enum):

@@ -35,6 +35,7 @@ _INSERT_HEAD: Final = re.compile(
     rb"\s*INSERT\s.*?\bFORMAT\s+\w+[ \t]*;?(?:\r?\n|\Z)", re.IGNORECASE | re.DOTALL
 )
 _FORMAT_AT_END: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
+_SETTINGS_AT_END: Final = re.compile(r"\s+SETTINGS\s+(\w+\s*=.*)\Z", re.IGNORECASE | re.DOTALL)
 _SETTING_NAME: Final = re.compile(r"\w+\Z", re.ASCII)
 _LONGEST_HEAD: Final = 64 * 1024
 
@@ -99,6 +100,15 @@ def with_settings(sql: str, settings: Mapping[str, str]) -> str:
         return sql
     pairs = ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
     return f"{sql} SETTINGS {pairs}"
+
+
+def split_settings(sql: str, settings: Mapping[str, str]) -> tuple[str, str]:
+    """An INSERT's head, and the clause of its own settings and `settings`, or ''."""
+    match = _SETTINGS_AT_END.search(sql)
+    head = sql[: match.start()] if match else sql
+    own = [match[1]] if match else []
+    pairs = [*own, *(f"{name} = {quoted(value)}" for name, value in settings.items())]
+    return head, f"SETTINGS {', '.join(pairs)}" if pairs else ""
 
 
 def quoted(value: str) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from proxy.store.interface import RowsRefused
+
 Row = tuple[Any, ...]
 Encoder = Callable[[Sequence[Row]], bytes]
 
@@ -74,7 +76,7 @@ def string(value: str | bytes) -> bytes:
 
 
 def _utf8(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "backslashreplace") if isinstance(value, str) else bytes(value)
+    return value.encode("utf-8", "backslashreplace") if isinstance(value, str) else bytes(memoryview(value))
 
 
 class Words(dict[Any, bytes]):
@@ -114,6 +116,14 @@ def compile_encoder(columns: Mapping[str, str]) -> Encoder:
     exec(source, scope)
     encoder: Encoder = scope["encode"]
     return encoder
+
+
+def encoded(encode: Encoder, rows: Sequence[Row]) -> bytes:
+    """The rows' bytes; RowsRefused if one of them cannot be a row of this table."""
+    try:
+        return encode(rows)
+    except (struct.error, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
+        raise RowsRefused(f"a value does not fit its column: {error}") from None
 
 
 _SOURCE: Final = """

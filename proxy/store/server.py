@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 from typing import Final
 from uuid import uuid4
@@ -102,7 +102,7 @@ class _Service:
         asked = await _asked(request)
         settings = http.settings_of(request.query)
         if isinstance(asked, http.Insert):
-            return await self._insert(request, asked, http.with_settings(asked.sql, settings))
+            return await self._insert(request, asked, settings)
         if request.method == "GET" and not asked.sql.strip():
             return web.Response(text="Ok.\n")
         sql, format = http.split_format(asked)
@@ -113,9 +113,13 @@ class _Service:
         data = await self._engine.write(lambda session: session.query(sql, known, params))
         return _answered(request, data, known)
 
-    async def _insert(self, request: web.Request, insert: http.Insert, sql: str) -> web.Response:
+    async def _insert(
+        self, request: web.Request, insert: http.Insert, settings: Mapping[str, str]
+    ) -> web.Response:
+        sql, clause = http.split_settings(insert.sql, settings)
+
         def work(session: Session) -> None:
-            session.insert(sql, insert.format, insert.data)
+            session.insert(sql, clause, insert.format, insert.data)
 
         await self._engine.write(work)
         return _answered(request, b"", insert.format)

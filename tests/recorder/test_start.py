@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.recorder.settings import RecorderSettings
-from proxy.recorder.start import ask_store
+from proxy.recorder.start import _newest_batch, ask_store
 from proxy.store.client import Role, Store, connect
 from proxy.tables import INSERT_ORDER, TABLES
 
@@ -52,3 +52,17 @@ def test_the_newest_batch_of_each_table_is_this_journals(store: Store, tmp_path:
 
 def test_a_new_store_has_no_batch(store: Store, tmp_path: Path) -> None:
     assert ask_store(RecorderSettings(data=str(tmp_path)), OURS).batches == dict.fromkeys(TABLES, 0)
+
+
+@pytest.mark.parametrize("cluster", ["", "eu"])
+def test_of_a_cluster_each_shard_is_asked(cluster: str) -> None:
+    """A real one is not to be had here: the question is `tests/store/test_newest.py`'s."""
+    asked: list[str] = []
+
+    class Shards:
+        def query(self, sql: str, params: dict[str, str], format: str) -> bytes:
+            asked.append(sql)
+            return b"17\n"
+
+    assert _newest_batch(Shards(), "frames", OURS, cluster) == 17  # type: ignore[arg-type]
+    assert ("_shard_num" in asked[0]) == bool(cluster)

@@ -1,19 +1,26 @@
-"""One engine for the whole part's tests; those about its life start their own."""
+"""One engine for the whole part's tests; those about its life start their own, the contract one for each kind."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
 from proxy.store.client import Role, Store, StoreError, connect
+from proxy.store.interface import DATABASE
 from proxy.tables import TABLES
+from tests.store.bridge import Bridge
+from tests.store.fault_proxy import FaultProxy
+from tests.store.front import to_store
 
 AT = 4_000_000_000_123_456_789
 """In 2096: test rows do not expire."""
@@ -123,3 +130,103 @@ def left_at(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     data_dir = tmp_path_factory.mktemp("left")
     connect("embedded", data_dir, Role.READER).close()
     return data_dir, time.monotonic()
+
+
+# a store of each kind
+
+SERVER = os.environ.get("OCPPTAP_TEST_CLICKHOUSE", "")
+KINDS = ("embedded", "http", "native", "server") if SERVER else ("embedded", "http", "native")
+USERS = {"default": "", "recorder": "pa:ss@wörd/ %41"}
+
+
+class Place(NamedTuple):
+    """Where a store is. `cut` ends its clients' connections; `bridge` is the native one's."""
+
+    kind: str
+    url: str
+    data_dir: Path
+    cut: Callable[[], None] = lambda: None
+    bridge: Bridge | None = None
+
+    @contextlib.contextmanager
+    def client(self, role: Role) -> Iterator[Store]:
+        store = connect(self.url, self.data_dir, role)
+        yield store
+        store.close()
+
+
+@contextlib.contextmanager
+def _embedded(data_dir: Path) -> Iterator[Place]:
+    def kill() -> None:
+        for process in _processes_of(data_dir):
+            os.kill(process, signal.SIGKILL)
+
+    yield Place("embedded", "embedded", data_dir, kill)
+    connect("embedded", data_dir, Role.WRITER).leave()
+
+
+@contextlib.contextmanager
+def _kept_alive(data_dir: Path) -> Iterator[None]:
+    store = connect("embedded", data_dir, Role.WRITER)
+    yield
+    store.leave()
+
+
+@contextlib.contextmanager
+def _http(data_dir: Path) -> Iterator[Place]:
+    with _kept_alive(data_dir), FaultProxy(to_store(data_dir)) as proxy:
+
+        def cut() -> None:
+            proxy.down()
+            proxy.up()
+
+        yield Place("http", f"http://127.0.0.1:{proxy.port}/{DATABASE}", data_dir, cut)
+
+
+@contextlib.contextmanager
+def _native(data_dir: Path) -> Iterator[Place]:
+    with _kept_alive(data_dir), Bridge(data_dir, USERS) as bridge:
+        yield Place("native", bridge.url("recorder"), data_dir, bridge.hang_up, bridge)
+
+
+@contextlib.contextmanager
+def _server(data_dir: Path) -> Iterator[Place]:
+    """In a database of its own, on the server that the environment names."""
+    database = f"ocpptap_test_{uuid4().hex}"
+    place = Place("server", urlsplit(SERVER)._replace(path=f"/{database}").geturl(), data_dir)
+    yield place
+    with place.client(Role.WRITER) as store:
+        store.query(f"DROP DATABASE IF EXISTS {database} SYNC")
+
+
+PLACES = {"embedded": _embedded, "http": _http, "native": _native, "server": _server}
+
+
+@pytest.fixture(scope="session")
+def place_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    """The place of a kind: a store of its own, migrated when it is first asked for."""
+    made: dict[str, Place] = {}
+    with contextlib.ExitStack() as stack:
+
+        def place(kind: str) -> Place:
+            if kind not in made:
+                found = stack.enter_context(PLACES[kind](tmp_path_factory.mktemp(kind)))
+                with found.client(Role.WRITER) as store:
+                    store.migrate()
+                made[kind] = found
+            return made[kind]
+
+        yield place
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def place(request: pytest.FixtureRequest, place_of: Callable[[str], Place]) -> Place:
+    """Each kind's, one after the other."""
+    return place_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def embedded(place_of: Callable[[str], Place]) -> Iterator[Store]:
+    """A reader of the one that the others are compared with."""
+    with place_of("embedded").client(Role.READER) as store:
+        yield store

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.store.client import Role, Store, StoreError, connect
+from proxy.store.client import Role, RowsRefused, Store, StoreError, connect
 
 COUNT = "SELECT count() AS n, uniqExact(frame_no, stream_offset) AS keys FROM frames WHERE connection_id = {c:String}"
 
@@ -20,32 +20,6 @@ def count(store: Store, connection_id: str) -> tuple[int, int]:
 
 def frames(row: Any, connection_id: str, numbers: range, **values: Any) -> list[tuple[Any, ...]]:
     return [row("frames", connection_id=connection_id, frame_no=n, **values) for n in numbers]
-
-
-def test_the_same_token_twice_is_once(writer: Store, reader: Store, row: Any) -> None:
-    rows = frames(row, "token", range(500))
-    writer.insert("frames", rows, "u:1:frames")
-    writer.insert("frames", rows, "u:1:frames")
-    assert count(reader, "token") == (500, 500)
-    writer.insert("frames", frames(row, "token", range(500, 700)), "u:2:frames")
-    writer.insert("frames", rows, "u:1:frames")
-    assert count(reader, "token") == (700, 700)
-
-
-def test_equal_rows_with_another_token_are_other_rows(writer: Store, reader: Store, row: Any) -> None:
-    for token in ("first", "second"):
-        writer.insert("frames", frames(row, "equal", range(3)), token)
-    assert count(reader, "equal") == (6, 3)
-
-
-def test_a_batch_over_three_days_is_once(writer: Store, reader: Store, row: Any) -> None:
-    day = 86_400 * 10**9
-    rows = [
-        row("frames", connection_id="days", frame_no=n, at=4_000_000_000 * 10**9 + n * day) for n in range(3)
-    ]
-    for _ in range(2):
-        writer.insert("frames", rows, "days")
-    assert count(reader, "days") == (3, 3)
 
 
 def test_rows_come_back_as_they_went_in(writer: Store, reader: Store, row: Any) -> None:
@@ -60,41 +34,10 @@ def test_rows_come_back_as_they_went_in(writer: Store, reader: Store, row: Any) 
     assert stored[17:].endswith(payload)
 
 
-def test_views_show_live_rows_in_their_newest_version(writer: Store, reader: Store, row: Any) -> None:
-    versions = [(1, 1, ""), (2, 2, ""), (3, 2, "import")]
-    for batch, state, source in versions:
-        values = {"connection_id": "view", "batch": batch, "state": state, "source": source}
-        writer.insert("connections", [row("connections", **values)], f"view:{batch}")
-    assert (
-        reader.query("SELECT state FROM connections WHERE connection_id = 'view'", format="TSV")
-        == b"closed\n"
-    )
-    assert (
-        reader.query("SELECT count() FROM all_connections WHERE connection_id = 'view'", format="TSV")
-        == b"3\n"
-    )
-
-
 def test_no_rows_are_no_error(writer: Store, reader: Store) -> None:
     before = reader.query("SELECT count() FROM all_gaps", format="TSV")
     writer.insert("gaps", [], "nothing")
     assert reader.query("SELECT count() FROM all_gaps", format="TSV") == before
-
-
-@pytest.mark.parametrize("value", ["a\tb\nc", "\\", "\\N", "it's", "ü\0z", "'); DROP TABLE x --", ""])
-def test_parameters_arrive_as_they_are(reader: Store, value: str) -> None:
-    assert json.loads(reader.query("SELECT {x:String} AS x", {"x": value})) == {"x": value}
-
-
-def test_a_large_answer_can_be_read_in_pieces(reader: Store) -> None:
-    pieces = list(reader.stream("SELECT toString(number) FROM numbers(300000)", format="TSV"))
-    assert len(pieces) > 1
-    assert b"".join(pieces).split() == [b"%d" % n for n in range(300_000)]
-
-
-def test_an_answer_left_unread_does_no_harm(reader: Store) -> None:
-    next(iter(reader.stream("SELECT number FROM numbers(300000)", format="TSV")))
-    assert reader.query("SELECT 1", format="TSV") == b"1\n"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +76,35 @@ def test_the_reader_socket_takes_no_rows(reader: Store, row: Any) -> None:
         reader.insert("frames", frames(row, "no", range(1)), "no")
 
 
-@pytest.mark.parametrize("url", ["clickhouse://host:9000/db", "https://host:8443/db", "nonsense"])
-def test_other_stores_are_refused_in_one_line(tmp_path: Path, url: str) -> None:
-    with pytest.raises(StoreError, match=r"^--store "):
-        connect(url, tmp_path, Role.READER)
+def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^--store is none of: embedded, "):
+        connect("nonsense", tmp_path, Role.READER)
+
+
+def test_a_value_that_does_not_fit_is_the_rows_fault(writer: Store, row: Any) -> None:
+    with pytest.raises(RowsRefused, match="does not fit"):
+        writer.insert("frames", [row("frames", mask=2**32)], "too much")
+    assert writer.query("SELECT 1", format="TSV") == b"1\n"
+
+
+def test_an_error_has_the_code_of_clickhouse(reader: Store) -> None:
+    with pytest.raises(StoreError) as caught:
+        reader.query("SELECT * FROM nowhere")
+    assert caught.value.code == 60
+
+
+def test_what_fails_behind_the_parser_is_an_error(data_dir: Path, row: Any) -> None:
+    """The engine's own streaming insert says nothing then, and stores nothing."""
+    store = connect("embedded", data_dir, Role.WRITER)
+    store.migrate()
+    store.query("ALTER TABLE all_gaps ADD CONSTRAINT no_poison CHECK reason != 'poison'")
+    with pytest.raises(RowsRefused, match="no_poison") as caught:
+        store.insert("gaps", [row("gaps", reason="poison")], "poison")
+    assert caught.value.code == 469
+    store.query(
+        "ALTER TABLE all_gaps MODIFY SETTING min_free_disk_bytes_to_perform_insert = 1000000000000000"
+    )
+    with pytest.raises(StoreError) as caught_too:
+        store.insert("gaps", [row("gaps")], "no room")
+    assert (type(caught_too.value), caught_too.value.code) == (StoreError, 243)
+    store.leave()
