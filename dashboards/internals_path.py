@@ -210,4 +210,40 @@ _RECORDER: Final = Row(
     ),
 )
 
-PATH: Final = (_RELAY, _JOURNAL, _RECORDER)
+_TABLES: Final = Row(
+    "Store: by table",
+    tuple(
+        wide(panel, 8)
+        for panel in (
+            series(
+                "Lag by table",
+                "Age of the oldest rows in hand that wait for a table. All tables together: the store is away; one "
+                "alone: it refuses its rows. Runbook OcppTapSinkStalled.",
+                "s",
+                Prom(greatest("ocpptap_store_table_lag_seconds", "table"), "{{table}}"),
+                steps=((0, GOOD), (300, BAD)),
+            ),
+            series(
+                "Last success by table",
+                "Time since the store acknowledged rows of each table. Rare ones stand high for days; `frames` with "
+                "traffic must not.",
+                "s",
+                Prom(
+                    f"time() - {greatest('ocpptap_store_table_last_success_timestamp_seconds', 'table')}",
+                    "{{table}}",
+                ),
+            ),
+            series(
+                "Rows in quarantine",
+                "Rows in each hour that the store refused. They are kept in files beside the journal, and brought in "
+                "by hand: runbook OcppTapRowsQuarantined.",
+                "short",
+                Prom(increase("ocpptap_quarantined_rows_total", "table", over="1h"), "{{table}}"),
+                draw="bars",
+                step="1h",
+            ),
+        )
+    ),
+)
+
+PATH: Final = (_RELAY, _JOURNAL, _RECORDER, _TABLES)

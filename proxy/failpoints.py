@@ -2,7 +2,7 @@
 
     OCPPTAP_FAILPOINT=name:when:action[:FILE]
 
-    name    one of PLACES or OF_COMMANDS, or disk-<method of the journal's FileSystem>, as in disk-fdatasync
+    name    one of PLACES, OF_REFUSALS, OF_COMMANDS, or disk-<method of the journal's FileSystem>, as in disk-fdatasync
     when    3 (the third time a process comes by) · 3-9 · 3- (the third time and ever after)
     action  kill (SIGKILL) · eio · enospc · hang (10 s) · hang=SECONDS
     FILE    is made when it first fires: the proof that the place was reached. A process that starts when FILE exists
@@ -28,6 +28,8 @@ VARIABLE: Final = "OCPPTAP_FAILPOINT"
 DEEDS: Final = ("append", "forward", "sync", "roll", "rename", "insert", "checkpoint", "delete")
 PLACES: Final = tuple(f"{when}-{deed}" for deed in DEEDS for when in ("before", "after"))
 """In the processes of a run."""
+OF_REFUSALS: Final = ("before-quarantine", "after-quarantine")
+"""In the recorder, but only where the store refuses rows."""
 OF_COMMANDS: Final = ("before-import", "after-import")
 DISK: Final = "disk-"
 HANG_SECONDS: Final = 10.0
@@ -54,7 +56,7 @@ def parse(text: str) -> Failpoint:
     if found is None:
         raise ValueError(f"{VARIABLE} is not name:when:action[:FILE] (proxy/failpoints.py): {text!r}")
     name, first, onward, last, action, seconds, file = found.groups()
-    if name not in (*PLACES, *OF_COMMANDS) and not name.startswith(DISK):
+    if name not in (*PLACES, *OF_REFUSALS, *OF_COMMANDS) and not name.startswith(DISK):
         raise ValueError(f"{VARIABLE}: no place is called {name!r}: {', '.join(PLACES)} or disk-…")
     until = int(last or _FOREVER) if onward else int(first)
     return Failpoint(name, int(first), until, action, float(seconds or HANG_SECONDS), file or "")

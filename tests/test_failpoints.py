@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from proxy.failpoints import OF_COMMANDS, PLACES, Failpoint, arm, parse
+from proxy.failpoints import OF_COMMANDS, OF_REFUSALS, PLACES, Failpoint, arm, parse
 
 PROXY = Path(__file__).parent.parent / "proxy"
 
 
-@pytest.mark.parametrize("place", [*PLACES, *OF_COMMANDS])
+@pytest.mark.parametrize("place", [*PLACES, *OF_REFUSALS, *OF_COMMANDS])
 def test_each_place_is_in_the_code_once(place: str) -> None:
     calls = [
         file.name

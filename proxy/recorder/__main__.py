@@ -30,11 +30,12 @@ from proxy.recorder.inserter import Inserter
 from proxy.recorder.key import KeyUnusable, load_key
 from proxy.recorder.leash import End, Leash
 from proxy.recorder.listing import Listing
+from proxy.recorder.quarantine import DIRECTORY, Quarantine
 from proxy.recorder.recorder import Recorder
 from proxy.recorder.series import Looks
 from proxy.recorder.settings import RecorderSettings
 from proxy.recorder.start import Stored, ask_store, make_pipeline, usable, words
-from proxy.store.client import Role, StoreError, connect
+from proxy.store.client import Role, StoreError, StoreSettings, connect
 
 DEATHS_ALLOWED: Final = 3
 NICE: Final = 10
@@ -96,7 +97,9 @@ def _recorder(
     safe_mode_since = words(positions) if deaths >= DEATHS_ALLOWED else ""
     journal = MergedJournal(file_system(), str(data / "journal"), positions)
     pipeline = make_pipeline(uuid, settings, checkpoint, stored, safe_mode_since, key)
-    inserter = Inserter(lambda: connect(settings.store, data, Role.WRITER), uuid, stored.batches)
+    where = msgspec.convert(settings.store, StoreSettings)
+    quarantine = Quarantine(data / DIRECTORY)
+    inserter = Inserter(lambda: connect(where, data, Role.WRITER), uuid, stored.batches, quarantine)
     recorder = Recorder(settings, journal, pipeline, inserter, checkpoints, leash, _delete_stored)
     if checkpoint is not None:
         recorder.resume(checkpoint, positions)

@@ -20,9 +20,17 @@ from proxy.recorder.series import Values
 _COUNTERS: Final = frozenset(
     metric.name for metric in metrics.RECORDER if metric.kind is not metrics.Kind.GAUGE
 )
-OF_A_LIFE: Final = frozenset({"ocpptap_recorder_cpu_seconds_total", "ocpptap_analyzer_seconds_total"})
+OF_A_LIFE: Final = frozenset(
+    {
+        "ocpptap_recorder_cpu_seconds_total",
+        "ocpptap_analyzer_seconds_total",
+        "ocpptap_quarantined_rows_total",
+    }
+)
 """Counters that begin at 0 with each life, and count nothing again in a replay: both lives' work was done."""
-_STANDING: Final = frozenset({"ocpptap_store_last_success_timestamp_seconds"})
+_STANDING: Final = frozenset(
+    {"ocpptap_store_last_success_timestamp_seconds", "ocpptap_store_table_last_success_timestamp_seconds"}
+)
 """Gauges that stay as they were told until they are told anew."""
 Base = dict[str, dict[tuple[str, ...], Series]]
 """By metric and labels."""

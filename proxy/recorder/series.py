@@ -22,6 +22,7 @@ from proxy.pipeline.tally import MOST, OVERFLOW, TYPES, Tally
 from proxy.pipeline.words import AUTHORIZATIONS, LABELS, MAX_WORD, STOP_REASONS
 from proxy.recorder.inserter import Inserter
 from proxy.recorder.recorder import Recorder
+from proxy.tables import INSERT_ORDER
 
 LOOK_SECONDS: Final = 10.0
 _NS: Final = 1e9
@@ -155,12 +156,22 @@ def _analyzed(counts: Counts) -> Values:
 
 def _stored(inserter: Inserter) -> Values:
     last = [Series((), inserter.last_success)] if inserter.last_success else []
+    now = time.time()
     return {
         "ocpptap_store_rows_total": [
             Series((table,), float(count)) for table, count in inserter.rows.items()
         ],
         "ocpptap_store_queue_rows": [Series((), float(inserter.waiting_rows))],
         "ocpptap_store_last_success_timestamp_seconds": last,
+        "ocpptap_store_table_lag_seconds": [
+            Series((table,), inserter.lag_seconds(table, now)) for table in INSERT_ORDER
+        ],
+        "ocpptap_store_table_last_success_timestamp_seconds": [
+            Series((table,), when) for table, when in tuple(inserter.succeeded.items())
+        ],
+        "ocpptap_quarantined_rows_total": [
+            Series((table,), float(count)) for table, count in inserter.quarantined.items()
+        ],
         "ocpptap_store_up": [Series((), 0.0 if inserter.last_error else 1.0)],
         "ocpptap_store_errors_total": [Series((), float(inserter.failures))],
         "ocpptap_store_insert_seconds": [Series((), inserter.insert_seconds, tuple(inserter.insert_bins))],

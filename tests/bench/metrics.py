@@ -75,6 +75,9 @@ FULL: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "ocpptap_analyzer_errors_total": _ANALYZERS,
     "ocpptap_analyzer_state_entries": _ANALYZERS,
     "ocpptap_store_rows_total": tuple((name,) for name in TABLES),
+    "ocpptap_store_table_lag_seconds": tuple((name,) for name in TABLES),
+    "ocpptap_store_table_last_success_timestamp_seconds": tuple((name,) for name in TABLES),
+    "ocpptap_quarantined_rows_total": tuple((name,) for name in TABLES),
     "ocpptap_label_overflow_total": tuple((metric.name,) for metric in metrics.RECORDER if metric.most),
 }
 """Label values of the recorder's families; one that is not named has no labels."""

@@ -123,6 +123,9 @@ class NullSink:
     def insert(self, table: str, rows: list[Row], token: str) -> None:
         self.rows[table] += len(rows)
 
+    def close(self) -> None:
+        pass
+
     def leave(self) -> None:
         pass
 

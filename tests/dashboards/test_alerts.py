@@ -34,7 +34,8 @@ from tests.dashboards.rules import (
 )
 
 ASKED_FOR: Final = """
-OcppTapDown OcppTapRelaySlow OcppTapSinkStalled OcppTapRowsDropped OcppTapSpoolGrowing OcppTapLoopLag
+OcppTapDown OcppTapRelaySlow OcppTapSinkStalled OcppTapRowsDropped OcppTapRowsQuarantined
+OcppTapSpoolGrowing OcppTapLoopLag
 OcppFleetOfflineShare OcppReconnectStorm OcppUpstreamHandshakeFailures OcppCsmsLatencyHigh OcppCallsUnanswered
 OcppCallErrorBudget OcppFaultRateHigh OcppCriticalFindings OcppSecurityFinding OcppUptimeBelowTarget
 OcppCertificateExpiring OcppTapConfigReloadFailed OcppTapSeriesDropped

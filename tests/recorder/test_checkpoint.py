@@ -242,6 +242,8 @@ class MemoryStore:
         if self.rows.setdefault(token, rows) != rows:
             self.others.append(token)
 
+    def close(self) -> None: ...
+
     def leave(self) -> None: ...
 
     def stored(self) -> Stored:

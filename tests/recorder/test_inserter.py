@@ -19,6 +19,7 @@ class Notebook:
     def __init__(self, failures: int = 0) -> None:
         self.tokens: list[str] = []
         self.failures = failures
+        self.closed = 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -28,6 +29,9 @@ class Notebook:
         if self.failures:
             self.failures -= 1
             raise ConnectionError("the answer was lost")
+
+    def close(self) -> None:
+        self.closed += 1
 
     def leave(self) -> None:
         self.tokens.append("left")
@@ -89,7 +93,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_token() -> None:
         inserter.put(batch(1, "frames"), 1)
         inserter.put(batch(2, "frames"), 1)
         done(inserter)
-        assert inserter.failures == 2
+        assert (inserter.failures, notebook.closed) == (2, 2)
     assert notebook.tokens == [token(1, "frames")] * 3 + [token(2, "frames"), "left"]
 
 
@@ -128,6 +132,20 @@ def test_rows_that_were_handed_over_wait_until_they_are_stored() -> None:
         done(inserter)
         assert inserter.waiting_rows == 0
         assert inserter.last_success > 0.0
+
+
+def test_the_oldest_rows_that_wait_say_how_far_a_table_lags() -> None:
+    notebook = Notebook()
+    notebook.gate.clear()
+    with inserting(notebook) as inserter:
+        for number in (2, 3):
+            inserter.put(batch(number, "frames", "gaps"), 1)
+        now = 5 + 20 / 1e9
+        assert [inserter.lag_seconds(table, now) for table in ("frames", "faults")] == [5.0, 0.0]
+        notebook.gate.set()
+        done(inserter)
+        assert inserter.lag_seconds("frames", now) == 0.0
+        assert set(inserter.succeeded) == {"frames", "gaps"}
 
 
 def test_giving_up_ends_even_with_a_store_that_never_answers_well() -> None:
