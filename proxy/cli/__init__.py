@@ -1,5 +1,6 @@
 """The command `ocpptap` (CLI.md): `running` runs something, `asking` asks the store, `tracing` reads trace files,
-`exporting` takes sessions out and puts traces in, `reporting` reports on a month, `common` is what all share.
+`exporting` takes sessions out and puts traces in, `erasing` takes them away, `reporting` reports on a month,
+`migrating` makes the store's tables, `common` is what all share.
 
 Each sub-command imports its part when it is called, so that none pays for another.
 
@@ -15,7 +16,18 @@ from typing import Final
 
 import click
 
-from proxy.cli import asking, exporting, replaying, reporting, running, showing, tracing, verifying
+from proxy.cli import (
+    asking,
+    erasing,
+    exporting,
+    migrating,
+    replaying,
+    reporting,
+    running,
+    showing,
+    tracing,
+    verifying,
+)
 from proxy.cli.common import ANSWER_IS_NO, INTERRUPTED, WRONG_USAGE, Failure
 
 
@@ -42,6 +54,8 @@ _COMMANDS: Final = (
     exporting.export,
     exporting.import_,
     replaying.replay,
+    erasing.erase,
+    migrating.migrate,
 )
 for command in _COMMANDS:
     cli.add_command(command)

@@ -230,7 +230,7 @@ def _writing(config: str | None, flags: dict[str, Any]) -> Iterator[Store]:
         with _file_errors(str(effective.data)):
             Path(effective.data).mkdir(mode=0o700, exist_ok=True)
     try:
-        with contextlib.closing(connect(effective.store.url, effective.data, Role.WRITER)) as store:
+        with contextlib.closing(connect(effective.store, effective.data, Role.WRITER)) as store:
             store.migrate()
             yield store
     except (StoreError, NotFound) as error:

@@ -23,6 +23,8 @@ _INDENT: Final = " " * (_TIME + _NUMBER + 5)
 """Up to where a call's action stands."""
 _ARROWS: Final = {"from_charge_point": "→", "from_csms": "←"}
 _SENDERS: Final = {"from_charge_point": "the charge point", "from_csms": "the CSMS"}
+_GONE: Final = {"erased": "gone", "quarantined": "in <data>/quarantine"}
+"""Kinds of gaps whose bytes were seen."""
 _WHO: Final = {"charge_point": "the charge point", "csms": "the CSMS", "proxy": "ocpptap"}
 _KINDS: Final = {
     "part": "part of a frame",
@@ -109,7 +111,7 @@ def gap_text(row: dict[str, Any]) -> str:
         f"{row['bytes']} bytes of {_SENDERS.get(row['direction'], 'both')}" if int(row["bytes"]) else "time"
     )
     until = "" if row["until"] == row["at"] else f" until {iso(row['until'])}"
-    return f"gap ({row['kind']}): {size} not seen{until}: {row['reason']}"
+    return f"gap ({row['kind']}): {size} {_GONE.get(row['kind'], 'not seen')}{until}: {row['reason']}"
 
 
 def finding(row: dict[str, Any], width: int) -> list[str]:

@@ -17,6 +17,9 @@ from proxy.store.client import Store
 from proxy.wire.frames import wire_bytes
 from proxy.wire.header import KEY_SIZE
 
+RESTARTS: Final = frozenset({"state", "erased", "quarantined"})
+"""Kinds of gaps behind which the chain goes on from the gap's link: the recorder forgot the connection, or rows went,
+on request or into a file because the store refused them. Without a link it goes on at the next that a row carries."""
 _ROW_BYTES: Final = 256
 """What a row takes besides its bytes on the wire."""
 
@@ -35,7 +38,7 @@ WHERE connection_id = {connection:String} AND source = {source:String} AND direc
 GROUP BY frame_no ORDER BY frame_no LIMIT {limit:UInt32}
 """
 _GAPS: Final = """
-SELECT stream_offset, bytes, kind, hex(link) AS link FROM all_gaps
+SELECT stream_offset, bytes, kind, hex(link) AS link, toString(toDate(at)) AS day FROM all_gaps
 WHERE connection_id = {connection:String} AND source = {source:String} AND direction = {direction:String}
 ORDER BY stream_offset
 """
@@ -73,13 +76,14 @@ class StoredRow(msgspec.Struct, frozen=True):
 class StoredGap(msgspec.Struct, frozen=True):
     """Bytes [offset, until) of the stream are not in `frames`, and the store says so.
 
-    `link`: where the chain stood, and goes on from.
+    `link`: where the chain stood, and goes on from. `day`: when they passed (YYYY-MM-DD, UTC).
     """
 
     offset: int
     until: int
     kind: str
     link: bytes
+    day: str = ""
 
 
 def stored_rows(
@@ -161,6 +165,7 @@ def stored_gaps(store: Store, session: Session, direction: Direction) -> list[St
             until=int(row["stream_offset"]) + int(row["bytes"]),
             kind=row["kind"],
             link=bytes.fromhex(row["link"]),
+            day=row["day"],
         )
         for row in found
     ]

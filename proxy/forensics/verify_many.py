@@ -204,7 +204,8 @@ SELECT connection_id, toUnixTimestamp64Micro(at), frame_no, stream_offset, CAST(
 FROM all_frames {_OF_THEM} ORDER BY connection_id, direction, frame_no, stream_offset
 """
 _GAPS: Final = f"""
-SELECT connection_id, CAST(direction, 'Int8'), stream_offset, stream_offset + bytes, toString(kind), base64Encode(link)
+SELECT connection_id, CAST(direction, 'Int8'), stream_offset, stream_offset + bytes, toString(kind), base64Encode(link),
+  toString(toDate(at))
 FROM all_gaps {_OF_THEM} AND direction != '' ORDER BY connection_id, direction, stream_offset
 """
 
@@ -261,6 +262,7 @@ class _Gap(msgspec.Struct, frozen=True, array_like=True, gc=False):
     until: int
     kind: str
     link: bytes
+    day: str
 
 
 _ROW_DECODER: Final = msgspec.json.Decoder(_Row, strict=False)
@@ -276,7 +278,7 @@ def _together(store: Store, several: Sequence[Subject]) -> list[Verdict]:
     }
     gaps: dict[_Half, list[StoredGap]] = {}
     for gap in _GAP_DECODER.decode_lines(store.query(_GAPS, which, "JSONCompactEachRow")):
-        told = StoredGap(gap.offset, gap.until, gap.kind, gap.link)
+        told = StoredGap(gap.offset, gap.until, gap.kind, gap.link, gap.day)
         gaps.setdefault((gap.connection_id, gap.direction), []).append(told)
     found = _ROW_DECODER.decode_lines(store.query(_ROWS, which, "JSONCompactEachRow"))
     by_half = {half: list(some) for half, some in groupby(found, key=_half)}

@@ -15,7 +15,11 @@ from proxy.log import printable
 MOST_LINES: Final = 20
 """Of one direction, gaps that are named in text; JSON has more of them."""
 AS_RECORDED: Final = "as recorded"
-_WORDS: Final = {"erased": "erased on request", "state": "memory lost"}
+_WORDS: Final = {
+    "erased": "erased on request",
+    "state": "memory lost",
+    "quarantined": "quarantined: in <data>/quarantine",
+}
 
 
 class Sum:

@@ -86,10 +86,14 @@ def _learn(found: Gaps, row: dict[str, Any]) -> None:
     found[key] = max(gap, found.get(key, gap), key=lambda known: known.until)
 
 
+_KNOWN: Final = {"erased": "erased on request", "quarantined": "quarantined: in <data>/quarantine"}
+"""What the reason (of the store, an id) would only make longer."""
+
+
 def why_of(kind: str, reason: str) -> str:
     """In one line."""
-    if kind == "erased":
-        return "erased on request"
+    if kind in _KNOWN:
+        return _KNOWN[kind]
     return f"{kind}: {reason}" if reason else kind
 
 
