@@ -20,6 +20,8 @@ GIVEN = {
     "OCPPTAP_UPSTREAM": "wss://csms.example/ocpp",
     "OCPPTAP_ADMIN_TOKEN": "word",
     "GRAFANA_PASSWORD": "word",
+    "CLICKHOUSE_PASSWORD": "0123abcd",
+    "CLICKHOUSE_GRAFANA_PASSWORD": "4567cdef",
 }
 """A user's .env."""
 

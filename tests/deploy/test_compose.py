@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from proxy.admin.settings import AdminProcess, AdminSettings
 from proxy.admin.status import Status
 from proxy.checks import check, host_and_port
 from proxy.config import Config
+from proxy.store.address import parse
 from tests.deploy.reading import (
     DEPLOY,
     GIVEN,
@@ -50,7 +52,7 @@ def port(listen: str) -> str:
 
 def test_the_services_are_those_of_the_page() -> None:
     assert set(SERVICES) == {"ocpptap", "prometheus", "grafana", "clickhouse"}
-    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["clickhouse"]
+    assert not [name for name, service in SERVICES.items() if "profiles" in service]
 
 
 def test_its_first_lines_give_all_that_must_be_given() -> None:
@@ -182,17 +184,68 @@ def test_promtool_reads_it(tmp_path: Path, which: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# the store
+
+
+def users() -> dict[str, ElementTree.Element]:
+    """Of the file that the server gets: by name."""
+    tree = ElementTree.parse(DEPLOY / "clickhouse" / "users.xml").getroot()
+    found = tree.find("users")
+    assert found is not None
+    return {user.tag: user for user in found}
+
+
+def password_of(user: str) -> str:
+    """As the server reads it in its environment."""
+    password = users()[user].find("password")
+    assert password is not None
+    return str(SERVICES["clickhouse"]["environment"][password.attrib["from_env"]])
+
+
+def test_the_server_reads_the_file_of_its_users() -> None:
+    [inside] = [inside for inside, outside in mounts("clickhouse").items() if outside.endswith("users.xml")]
+    assert str(Path(inside).parent) == "/etc/clickhouse-server/users.d"
+    assert set(users()) == {"ocpptap", "grafana"}
+
+
+def test_ocpptap_writes_under_a_name_and_password_that_the_server_knows() -> None:
+    store = parse(configured(OCPPTAP["environment"]).store.url)
+    assert (store.user, store.password) == ("ocpptap", password_of("ocpptap"))
+
+
+def test_grafana_reads_under_a_name_and_password_that_the_server_knows() -> None:
+    clickhouse = DATASOURCES["ocpptap-clickhouse"]
+    variable = clickhouse["secureJsonData"]["password"].removeprefix("$")
+    assert clickhouse["jsonData"]["username"] == "grafana"
+    assert SERVICES["grafana"]["environment"][variable] == password_of("grafana")
+    assert password_of("grafana") != password_of("ocpptap")
+
+
+def test_the_image_makes_no_user_of_its_own() -> None:
+    """With one of these it opens a user with all rights to the network."""
+    of_the_image = {"CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD", "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT"}
+    assert not of_the_image & set(SERVICES["clickhouse"]["environment"])
+
+
+def test_the_server_is_new_enough_and_stops_after_ocpptap() -> None:
+    year, month = SERVICES["clickhouse"]["image"].rpartition(":")[2].split(".")
+    assert (int(year), int(month)) >= (25, 8)
+    assert "clickhouse" in OCPPTAP["depends_on"]
+    assert "/ping" in SERVICES["clickhouse"]["healthcheck"]["test"][-1]
+
+
 # Grafana
 
 
 def test_datasources_are_the_services() -> None:
     prometheus, clickhouse = DATASOURCES["ocpptap-prometheus"], DATASOURCES["ocpptap-clickhouse"]
     assert prometheus["url"] == "http://prometheus:9090"
-    assert clickhouse["jsonData"]["host"] in SERVICES
-    told = SERVICES["clickhouse"]["environment"]
-    assert clickhouse["jsonData"]["username"] == told["CLICKHOUSE_USER"]
-    assert clickhouse["jsonData"]["defaultDatabase"] == told["CLICKHOUSE_DB"]
-    assert clickhouse["secureJsonData"]["password"].removeprefix("$") in SERVICES["grafana"]["environment"]
+    store = parse(configured(OCPPTAP["environment"]).store.url)
+    [(host, number)] = store.hosts
+    told = clickhouse["jsonData"]
+    assert host in SERVICES
+    assert (told["host"], told["port"], told["protocol"]) == (host, number, "native")
+    assert told["defaultDatabase"] == store.database
     assert PROMETHEUS["global"]["scrape_interval"] == prometheus["jsonData"]["timeInterval"]
 
 
