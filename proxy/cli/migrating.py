@@ -13,7 +13,7 @@ from proxy.cli.common import READ, WRONG_USAGE, Failure, config_errors, effectiv
 if TYPE_CHECKING:
     from proxy.config import Config
     from proxy.store.deployment import Deployment
-    from proxy.store.migrations import Upgrade
+    from proxy.store.schema.migrations import Upgrade
 
 
 @click.command(epilog=example("ocpptap migrate --dry-run --store clickhouse://db1:9000/ocpptap"))
@@ -43,7 +43,7 @@ def _deployment(config: Config) -> Deployment:
 def _print_plan(config: Config) -> None:
     """A store that is not there yet is not made for it."""
     from proxy.store.client import EMBEDDED, Role, StoreError, connect
-    from proxy.store.migrations import plan
+    from proxy.store.schema.migrations import plan
 
     try:
         if config.store.url == EMBEDDED and not Path(config.data).is_dir():
@@ -61,7 +61,7 @@ def _print_plan(config: Config) -> None:
 
 def _migrated(config: Config) -> Upgrade:
     from proxy.store.client import EMBEDDED, Role, StoreError, connect
-    from proxy.store.migrations import upgrade
+    from proxy.store.schema.migrations import upgrade
 
     if config.store.url == EMBEDDED:
         try:
@@ -84,6 +84,6 @@ def _told(done: Upgrade) -> str:
 
 
 def _newest() -> int:
-    from proxy.store.migrations import all_migrations
+    from proxy.store.schema.migrations import all_migrations
 
     return all_migrations()[-1].number

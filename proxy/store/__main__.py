@@ -3,7 +3,7 @@
 Exit code 0: it serves. 75: try again, another one holds the lock or this one was killed while it started.
 1: it cannot start, one line on stderr says why.
 The process that stays is detached (its own session, its own log), runs at nice 10 and takes no settings: its
-limits are constants (half the cores here, the others in sessions.py). It ends by itself (life.py), or on
+limits are constants (half the cores here, the others in embedded/sessions.py). It ends by itself (embedded/life.py), or on
 SIGTERM once what runs is answered; any other kill of it is survivable.
 """
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
-from proxy.store.layout import LOG, TRY_AGAIN, store_directory, take_lock
+from proxy.store.embedded.layout import LOG, TRY_AGAIN, store_directory, take_lock
 
 NICE: Final = 10
 FAILED: Final = 1
@@ -94,7 +94,7 @@ def _detach(directory: Path) -> None:
 
 def _run(outward: int) -> None:
     try:
-        from proxy.store.life import live
+        from proxy.store.embedded.life import live
     except ImportError as error:
         raise RuntimeError(f"the embedded store needs pip install 'ocpptap[embedded]' ({error})") from error
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.store.address import NATIVE, parse
 from proxy.store.deployment import deployment
-from proxy.store.embedded import EmbeddedStore
+from proxy.store.embedded.client import EmbeddedStore
 from proxy.store.interface import Role, RowsRefused, Store, StoreError
 from proxy.store.settings import StoreSettings
 
@@ -26,9 +26,9 @@ def connect(where: StoreSettings | str, data_dir: Path | str, role: Role) -> Sto
         return EmbeddedStore(Path(data_dir), role, deployment=deployment(settings))
     address = parse(settings.url)
     if address.scheme == NATIVE:
-        from proxy.store.native import NativeStore
+        from proxy.store.native.client import NativeStore
 
         return NativeStore(address, role, deployment(settings, address.database))
-    from proxy.store.web import WebStore
+    from proxy.store.web.client import WebStore
 
     return WebStore(address, role, deployment(settings, address.database))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy.store.ddl import LEDGER, create_database, statements
 from proxy.store.deployment import SINGLE
 from proxy.store.insertion import insert_head
-from proxy.store.migrations import all_migrations
+from proxy.store.schema.ddl import LEDGER, create_database, statements
+from proxy.store.schema.migrations import all_migrations
 from tests.deploy.rights import refusals
 
 MIGRATING = (

@@ -13,7 +13,7 @@ from proxy.checks import check
 from proxy.config import load, setting_names
 from proxy.metrics import TABLE
 from proxy.store.address import OPTIONS, parse
-from proxy.store.versions import OLDEST
+from proxy.store.schema.versions import OLDEST
 from proxy.tables import EXPIRY
 from tests.deploy.reading import DEPLOY, ROOT, variables
 

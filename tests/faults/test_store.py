@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from proxy.store.embedded.layout import store_directory, take_lock
 from proxy.store.interface import DATABASE
-from proxy.store.layout import store_directory, take_lock
 from tests.e2e.running import Running, ask, running, until
 from tests.e2e.test_failures import Talk, Talks, fill_up, journals, recovered, stopped, talks
 from tests.faults.chatter import Ledger, conversations, nothing_is_missing, settle, tell_ledger

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from proxy.store.embedded import EmbeddedStore
+from proxy.store.embedded.client import EmbeddedStore
+from proxy.store.embedded.layout import store_directory, take_lock
 from proxy.store.interface import NO_PARAMS, Role, StoreError
-from proxy.store.layout import store_directory, take_lock
 
 PATIENCE_SECONDS: Final = 90.0
 _AGAIN_SECONDS: Final = 0.25

@@ -25,8 +25,8 @@ from urllib.parse import quote, urlencode
 
 from clickhouse_driver.protocol import ClientPacketTypes
 
+from proxy.store.embedded.layout import connect_socket, store_directory
 from proxy.store.interface import DATABASE, Role
-from proxy.store.layout import connect_socket, store_directory
 from tests.store import native_packets as packets
 from tests.store.native_format import Block, Column, Input, NotKnown, blocks, written_columns
 from tests.store.native_packets import Insert, Login, Statement, Wire

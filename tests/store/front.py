@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from proxy.store.embedded.layout import connect_socket, store_directory
 from proxy.store.interface import Role
-from proxy.store.layout import connect_socket, store_directory
 
 Dial = Callable[[], socket.socket]
 

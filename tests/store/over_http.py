@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from proxy.store.address import parse
 from proxy.store.interface import Role, Store
-from proxy.store.web import WebStore
+from proxy.store.web.client import WebStore
 from tests.store.fault_proxy import Fault, FaultProxy
 
 CANARY = "s3cret-canary"

@@ -7,9 +7,9 @@ import pytest
 
 from proxy.store.deployment import Deployment
 from proxy.store.insertion import insert_settings
-from proxy.store.migrations import plan
 from proxy.store.newest import newest_batch_sql
-from proxy.store.retention import Kept, changes, kept
+from proxy.store.schema.migrations import plan
+from proxy.store.schema.retention import Kept, changes, kept
 from proxy.tables import ROLLUPS, TABLES
 from tests.store.one_node import SHARDS, alone, answers
 

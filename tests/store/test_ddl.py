@@ -7,9 +7,9 @@ import re
 import pytest
 
 from proxy.store.client import Store
-from proxy.store.ddl import create_database, single_node, statements, stored, with_engine
 from proxy.store.deployment import SINGLE, Deployment
-from proxy.store.migrations import all_migrations, plan
+from proxy.store.schema.ddl import create_database, single_node, statements, stored, with_engine
+from proxy.store.schema.migrations import all_migrations, plan
 from proxy.tables import ROLLUPS, TABLES
 from tests.store.golden.__main__ import PAGES, page, written
 

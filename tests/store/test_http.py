@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import pytest
 
 from proxy.store.client import Role, Store
-from proxy.store.layout import VERSION_HEADER, connect_socket, our_version, store_directory
-from proxy.store.request import (
+from proxy.store.embedded.layout import VERSION_HEADER, connect_socket, our_version, store_directory
+from proxy.store.embedded.request import (
     Insert,
     Query,
     params_of,

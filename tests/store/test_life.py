@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from proxy.store import line
 from proxy.store.client import Role, Store, StoreError, connect
-from proxy.store.layout import TRY_AGAIN, connect_socket, store_directory
-from proxy.store.line import Line
+from proxy.store.embedded import line
+from proxy.store.embedded.layout import TRY_AGAIN, connect_socket, store_directory
+from proxy.store.embedded.line import Line
 
 ProcessesOf = Callable[[Path], list[int]]
 BATCHES = 16

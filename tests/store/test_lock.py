@@ -15,8 +15,8 @@ import pytest
 
 from proxy.store.client import Role, Store, StoreError, connect
 from proxy.store.deployment import SINGLE
-from proxy.store.lock import held, holder
-from proxy.store.migrations import Migration, all_migrations, migrate
+from proxy.store.schema.lock import held, holder
+from proxy.store.schema.migrations import Migration, all_migrations, migrate
 
 HERE = socket.gethostname()
 

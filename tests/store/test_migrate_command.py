@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from proxy.cli.common import Failure
 from proxy.cli.migrating import migrate
 from proxy.store.client import Role, connect
-from proxy.store.migrations import all_migrations
+from proxy.store.schema.migrations import all_migrations
 
 NEWEST = all_migrations()[-1]
 Run = Callable[..., Result]

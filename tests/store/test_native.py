@@ -23,7 +23,7 @@ import trustme
 from proxy.store.address import parse
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.interface import Role, RowsRefused, StoreError
-from proxy.store.native import NativeStore
+from proxy.store.native.client import NativeStore
 from proxy.tables import TABLES
 from tests.store.bridge import Bridge
 from tests.store.conftest import USERS, Place, RowMaker

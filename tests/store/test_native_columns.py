@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.names import Direction
 from proxy.store.interface import RowsRefused
-from proxy.store.native_columns import columns_of, compile_columns
+from proxy.store.native.columns import columns_of, compile_columns
 from proxy.tables import TABLES
 
 DIRECTION = "Enum8('' = 0, 'from_charge_point' = 1, 'from_csms' = 2)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clickhouse_driver import errors
 
-from proxy.store.native_errors import said
+from proxy.store.native.errors import said
 
 STACK = (
     "DB::Exception: Table `a` does\n not exist (version 24.8.1.1). Stack trace:\n\n0. somewhere @ 0x0\n1. ..."

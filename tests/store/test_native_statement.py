@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.store.interface import Role, Store, StoreError
-from proxy.store.native_statement import (
+from proxy.store.native.plain import plain
+from proxy.store.native.statement import (
     BY_ROW,
     PLAIN,
     Kind,
@@ -19,7 +20,6 @@ from proxy.store.native_statement import (
     statement_of,
     written_header,
 )
-from proxy.store.plain import plain
 from tests.store.conftest import Place
 
 

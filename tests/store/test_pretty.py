@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.store.pretty import LONGEST_VALUE, MOST_ROWS, drawn
+from proxy.store.native.pretty import LONGEST_VALUE, MOST_ROWS, drawn
 
 
 def test_a_table() -> None:

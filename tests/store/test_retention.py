@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from proxy.store.client import Role, Store, StoreError, connect
 from proxy.store.deployment import SINGLE, Deployment
-from proxy.store.migrations import plan, upgrade
-from proxy.store.retention import Kept, as_made, changes, kept
+from proxy.store.schema.migrations import plan, upgrade
+from proxy.store.schema.retention import Kept, as_made, changes, kept
 from proxy.tables import EXPIRY, TABLES
 
 COLD: dict[str, Any] = {"cold_volume": "default", "cold_after_days": 20}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.store.client import Store, StoreError
-from proxy.store.rights import Refused, Statement, judge
+from proxy.store.embedded.rights import Refused, Statement, judge
 
 SECRET = "canary-7f3a"
 ATTACKS = [

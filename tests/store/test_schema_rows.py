@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from proxy.store.client import Role, Store, connect
-from proxy.store.migrations import all_migrations, single_node, with_engine
 from proxy.store.rowbinary import compile_encoder
+from proxy.store.schema.migrations import all_migrations, single_node, with_engine
 from proxy.tables import KEYS, MERGED, ONE_ROW_A_BATCH, TABLES
 
 AT = 4_000_000_000_123_456_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.store.interface import StoreError
-from proxy.store.versions import check_version
+from proxy.store.schema.versions import check_version
 
 
 @pytest.mark.parametrize("version", ["18.16.1", "23.12.6.19", "24.7.6.8", "24.3.18.10426.altinitystable"])

@@ -16,8 +16,8 @@ from proxy.store.address import parse
 from proxy.store.deployment import Deployment
 from proxy.store.insertion import insert_settings
 from proxy.store.interface import Role, RowsRefused, StoreError
-from proxy.store.web import WebStore, protection
-from proxy.store.web_pool import PIECE_BYTES, in_pieces
+from proxy.store.web.client import WebStore, protection
+from proxy.store.web.pool import PIECE_BYTES, in_pieces
 from tests.store.fault_proxy import FaultProxy
 from tests.store.front import to_store
 from tests.store.over_http import CANARY, ROLLUP, Recorded, count, frames, store_at

@@ -13,8 +13,8 @@ import trustme
 
 from proxy.store.address import parse
 from proxy.store.interface import Role, RowsRefused, StoreError
-from proxy.store.web import WebStore
-from proxy.store.web_pool import failure_at_the_end
+from proxy.store.web.client import WebStore
+from proxy.store.web.pool import failure_at_the_end
 from tests.store.fault_proxy import Fault, FaultProxy
 from tests.store.front import to_store
 from tests.store.over_http import CANARY, ROLLUP, Recorded, count, frames, store_at

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.store.deployment import SINGLE, Deployment
-from proxy.store.migrations import plan
+from proxy.store.schema.migrations import plan
 
 PAGES: Final = {"single": SINGLE, "cluster": Deployment(cluster="production")}
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from proxy.store.deployment import SINGLE, Deployment
+from proxy.store.embedded.line import START_SECONDS, Line
 from proxy.store.insertion import insert_head, insert_settings
 from proxy.store.interface import NO_PARAMS, Role, StoreError, refusal
-from proxy.store.line import START_SECONDS, Line
-from proxy.store.migrations import migrate
 from proxy.store.parameters import fields
 from proxy.store.rowbinary import Encoder, compile_encoder, encoded
+from proxy.store.schema.migrations import migrate
 from proxy.tables import TABLES
 
 _PIECE_BYTES: Final = 1 << 18

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from proxy.store.embedded.layout import DATABASE_DIRECTORY
 from proxy.store.interface import DATABASE
-from proxy.store.layout import DATABASE_DIRECTORY
 
 READERS: Final = 4
 MEMORY_BYTES: Final = 1 << 30

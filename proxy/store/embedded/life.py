@@ -16,10 +16,10 @@ from typing import Final
 
 from aiohttp import web
 
-from proxy.store.engine import Engine
+from proxy.store.embedded.engine import Engine
+from proxy.store.embedded.layout import listen_socket, unlink_socket
+from proxy.store.embedded.server import application
 from proxy.store.interface import Role
-from proxy.store.layout import listen_socket, unlink_socket
-from proxy.store.server import application
 
 IDLE_SECONDS: Final = 10.0
 LOOK_EVERY_SECONDS: Final = 0.1

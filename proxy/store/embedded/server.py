@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from proxy.store import request as http
-from proxy.store.engine import Engine
+from proxy.store.embedded import request as http
+from proxy.store.embedded.engine import Engine
+from proxy.store.embedded.layout import VERSION_HEADER, our_version
+from proxy.store.embedded.rights import Refused
+from proxy.store.embedded.sessions import EngineError, Session
 from proxy.store.interface import DATABASE, Role
-from proxy.store.layout import VERSION_HEADER, our_version
-from proxy.store.rights import Refused
-from proxy.store.sessions import EngineError, Session
 
 _BODY_BYTES: Final = {Role.WRITER: 256 << 20, Role.READER: 64 << 10}
 """A batch is at most 32 MiB of payload and its text (DESIGN 5); a question is a few lines."""

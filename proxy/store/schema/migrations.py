@@ -18,13 +18,21 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from proxy.store import retention
-from proxy.store.ddl import LEDGER, create_database, quoted, single_node, statements, stored, with_engine
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.interface import Store, StoreError
-from proxy.store.lock import Pause, held
-from proxy.store.retention import KEEPING, Kept
-from proxy.store.versions import check_version
+from proxy.store.schema import retention
+from proxy.store.schema.ddl import (
+    LEDGER,
+    create_database,
+    quoted,
+    single_node,
+    statements,
+    stored,
+    with_engine,
+)
+from proxy.store.schema.lock import Pause, held
+from proxy.store.schema.retention import KEEPING, Kept
+from proxy.store.schema.versions import check_version
 
 __all__ = ["Migration", "Upgrade", "all_migrations", "migrate", "pending", "plan", "single_node", "upgrade",
            "with_engine"]  # fmt: skip

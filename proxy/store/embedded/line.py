@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from proxy.store.interface import Role, StoreError
-from proxy.store.layout import (
+from proxy.store.embedded.layout import (
     TRY_AGAIN,
     VERSION_HEADER,
     connect_socket,
@@ -24,6 +23,7 @@ from proxy.store.layout import (
     store_directory,
     take_lock,
 )
+from proxy.store.interface import Role, StoreError
 
 START_SECONDS: Final = 20.0
 ANSWER_SECONDS: Final = 60.0

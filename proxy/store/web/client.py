@@ -1,6 +1,6 @@
 """A ClickHouse server as its clients see it over http:// and https://: the `Store` protocol on clickhouse-connect.
 
-clickhouse-connect asks what the server knows and checks our settings against it; `web_pool.py` judges every answer
+clickhouse-connect asks what the server knows and checks our settings against it; `pool.py` judges every answer
 before the library sees it. An insert is done when the answer is a whole 200 of ClickHouse with nothing in it: a
 server may say 200 and put its exception into the body (reliability.md 2.4.7e). After any error the connection is
 given up, the next call makes a new one; nothing is sent twice behind the caller's back. Compressed means gzip here,
@@ -27,10 +27,10 @@ from proxy.store.address import Address
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.insertion import insert_head, insert_settings, reading_settings, taken_whole
 from proxy.store.interface import NO_PARAMS, Role, StoreError
-from proxy.store.migrations import migrate
 from proxy.store.parameters import fields
 from proxy.store.rowbinary import Encoder, compile_encoder, encoded
-from proxy.store.web_pool import PIECE_BYTES, WebPool, failure_at_the_end, one_line
+from proxy.store.schema.migrations import migrate
+from proxy.store.web.pool import PIECE_BYTES, WebPool, failure_at_the_end, one_line
 from proxy.tables import TABLES
 
 _TAIL_BYTES: Final = 32 << 10

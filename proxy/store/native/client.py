@@ -20,10 +20,11 @@ from proxy.store.address import Address
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.insertion import insert_head, insert_settings, reading_settings, taken_whole
 from proxy.store.interface import NO_PARAMS, Role, RowsRefused, StoreError, refusal
-from proxy.store.migrations import migrate
-from proxy.store.native_columns import Columns, columns_of, compile_columns
-from proxy.store.native_errors import said
-from proxy.store.native_statement import (
+from proxy.store.native.columns import Columns, columns_of, compile_columns
+from proxy.store.native.errors import said
+from proxy.store.native.plain import plain
+from proxy.store.native.pretty import LONGEST_VALUE, MOST_ROWS, drawn
+from proxy.store.native.statement import (
     Kind,
     Parameter,
     Statement,
@@ -33,8 +34,7 @@ from proxy.store.native_statement import (
     wrapped,
     written_header,
 )
-from proxy.store.plain import plain
-from proxy.store.pretty import LONGEST_VALUE, MOST_ROWS, drawn
+from proxy.store.schema.migrations import migrate
 from proxy.tables import TABLES
 
 _PIECE_BYTES: Final = 1 << 18

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from proxy.store.ddl import on_cluster, quoted, sent
 from proxy.store.deployment import Deployment
 from proxy.store.interface import Store, StoreError
+from proxy.store.schema.ddl import on_cluster, quoted, sent
 
 LOCK: Final = "migration_lock"
 POLL_SECONDS: Final = 0.5

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
-from proxy.store.rights import Statement, judge
-from proxy.store.sessions import READERS, EngineError, Session, open_reader, open_writer
+from proxy.store.embedded.rights import Statement, judge
+from proxy.store.embedded.sessions import READERS, EngineError, Session, open_reader, open_writer
 
 MAX_WAITING: Final = 64
 _T = TypeVar("_T")

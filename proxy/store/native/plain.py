@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from proxy.store.interface import StoreError
-from proxy.store.native_statement import PLAIN
-from proxy.store.pretty import MOST_ROWS, drawn
+from proxy.store.native.pretty import MOST_ROWS, drawn
+from proxy.store.native.statement import PLAIN
 
 _ESCAPES: Final = str.maketrans(
     {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f", "'": "\\'"}

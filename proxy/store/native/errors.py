@@ -10,7 +10,7 @@ from typing import Final
 
 from clickhouse_driver import errors
 
-from proxy.store.versions import OLDEST
+from proxy.store.schema.versions import OLDEST
 
 _LONGEST: Final = 600
 _STACK: Final = re.compile(r"[.,]?\s*Stack trace\b.*", re.DOTALL)

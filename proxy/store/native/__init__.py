@@ -1,0 +1,1 @@
+"""ClickHouse servers over the native protocol (`clickhouse://`), by clickhouse-driver."""

@@ -1,0 +1,1 @@
+"""ClickHouse servers over http:// and https://, by clickhouse-connect."""
