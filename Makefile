@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check dashboards bench bench-relay bench-recorder bench-analyzers bench-metrics confusion kill faults \
+.PHONY: demo test check dashboards bench bench-relay bench-recorder bench-analyzers bench-metrics bench-store confusion kill faults \
   crash-states evidence install packages clean
 
 demo: install  ## the proxy between a simulated CSMS and a simulated fleet, on free loopback ports
@@ -21,7 +21,7 @@ check: install  ## lint, format, types
 dashboards: install  ## write dashboards/grafana/*.json anew from dashboards/*.py
 	$(BIN)/python -m dashboards
 
-bench: bench-recorder bench-analyzers bench-metrics bench-relay  ## what it costs; close everything else first, the machine is to be quiet
+bench: bench-recorder bench-analyzers bench-metrics bench-store bench-relay  ## what it costs; close everything else first, the machine is to be quiet
 
 bench-relay: install  ## the relay beside nginx, HAProxy, mitmproxy, in one interleaved run (12 minutes; ARGS=--quick: 1)
 	@sh tests/bench/packages.sh
@@ -37,14 +37,18 @@ bench-analyzers: install  ## the analyzers' memory per charge point; `ocpptap an
 bench-metrics: install  ## /metrics of a fleet of 10,000 charge points (1 minute)
 	$(BIN)/python -m tests.bench.metrics $(ARGS)
 
+bench-store: install  ## bytes per frame on disk, frames per charge point and day; inserts over HTTP (5 minutes)
+	$(BIN)/python -m tests.bench.store $(ARGS)
+
 confusion: install  ## 500 healthy days, then every fault: which rule names which (5 minutes)
 	$(BIN)/python -m tests.days.confusion --write $(ARGS)
 
 kill: install packages  ## 1,000 kills of every part, at random and at every failpoint, against an oracle outside
 	$(BIN)/python -m tests.kills --kills 1000 $(ARGS)
 
-faults: install packages  ## the failure suite with the real time-outs
+faults: install packages  ## the failure suite with the real time-outs; 10,000 inserts and 100 kills against a store that fails
 	$(BIN)/python -m tests.faults $(ARGS)
+	$(BIN)/python -m tests.store_faults --inserts 10000 --kills 100
 
 crash-states: install  ## 100,000 states in which a power failure may leave the journal
 	$(BIN)/python -m tests.journal $(ARGS)

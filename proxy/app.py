@@ -76,6 +76,7 @@ def prepare(config: Config, check_argv: tuple[str, ...]) -> Plan:
     lock = take_lock(data)
     listeners = bind("relay.listen", config.relay.listen, config.relay.workers, config)
     [admin] = bind("admin.listen", config.admin.listen, 1, config)
+    store = bind("store.port", f"127.0.0.1:{config.store.port}", 1, config) if config.store.port else []
     ours = [listener.getsockname()[:2] for listener in (listeners[0], admin)]
     for warning in warnings(config, ours):
         print(f"warning: {warning}", file=sys.stderr, flush=True)
@@ -88,8 +89,9 @@ def prepare(config: Config, check_argv: tuple[str, ...]) -> Plan:
         admin=(admin.fileno(), printed(admin.getsockname())),
         descriptors=descriptors,
         capacity=capacity(descriptors, config.relay.limits.descriptor_share) * config.relay.workers,
+        store=(store[0].fileno(), printed(store[0].getsockname())) if store else None,
     )
-    for taken_socket in (*listeners, admin):
+    for taken_socket in (*listeners, admin, *store):
         taken_socket.detach()
     return make_plan(config, taken, check_argv)
 

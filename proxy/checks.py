@@ -32,6 +32,7 @@ from proxy.tables import EXPIRY
 REACH_SECONDS: Final = 2.0
 MOST_WORKERS: Final = 64
 MOST_DRAIN_SECONDS: Final = 3600
+MOST_PORTS: Final = 65535
 MOST_DAYS: Final = 36_500
 _CLUSTER: Final = re.compile(r"[A-Za-z0-9_.-]+")
 ANALYZERS: Final = "ocpptap.analyzers"
@@ -86,8 +87,12 @@ def _wrong_store(config: Config) -> Iterator[str]:
             parse(store.url)
         except StoreError as error:
             yield f"store.url: {str(error).removeprefix('--store').lstrip(': ')}"
+        if store.port:
+            yield "store.port is for the embedded store: a server has its own"
     elif store.cluster or store.storage_policy or store.cold_volume:
         yield "store.cluster, store.storage_policy and store.cold_volume are a server's: set store.url"
+    if not 0 <= store.port <= MOST_PORTS:
+        yield f"store.port must be between 1 and {MOST_PORTS}, or 0 for none"
     if store.cluster and not _CLUSTER.fullmatch(store.cluster):
         yield f"store.cluster: {store.cluster!r} is no cluster's name"
     if bool(store.cold_volume) != bool(store.cold_after_days):

@@ -36,6 +36,8 @@ class Taken:
     admin: tuple[int, str]
     descriptors: int
     capacity: int
+    store: tuple[int, str] | None = None
+    """The listener of `--store-port`."""
 
 
 def make_plan(config: Config, taken: Taken, check_argv: tuple[str, ...]) -> Plan:
@@ -56,9 +58,13 @@ def ready_line(config: Config, taken: Taken) -> str:
     csms = " ".join(dict.fromkeys(upstream.url for upstream in upstreams(config)))
     return (
         f"ready: listening on {scheme}://{taken.listeners[0][1]}, upstream {csms}, "
-        f"store {without_password(config.store.url)}, admin http://{taken.admin[1]}, "
+        f"store {without_password(config.store.url)}{_asked_at(taken)}, admin http://{taken.admin[1]}, "
         f"capacity {taken.capacity} connections"
     )
+
+
+def _asked_at(taken: Taken) -> str:
+    return f" (http://{taken.store[1]})" if taken.store else ""
 
 
 def python(module: str) -> tuple[str, ...]:
@@ -139,6 +145,7 @@ def _certificates(tls: TlsSettings) -> tuple[tuple[str, str], ...]:
 
 def _admin_child(config: Config, taken: Taken) -> Child:
     fd, _ = taken.admin
+    store = () if taken.store is None else (taken.store[0],)
     settings = AdminProcess(
         data=str(taken.data),
         listener=fd,
@@ -147,6 +154,7 @@ def _admin_child(config: Config, taken: Taken) -> Child:
         version=version(),
         revision=os.environ.get("OCPPTAP_REVISION", ""),
         store=config.store.url,
+        store_listener=store[0] if store else -1,
         certificates=_certificates(config.relay.tls),
         log_format=config.log.format,
         log_level=config.log.level,
@@ -156,8 +164,8 @@ def _admin_child(config: Config, taken: Taken) -> Child:
         part="admin",
         argv=python("proxy.admin"),
         settings=msgspec.to_builtins(settings),
-        descriptors=(taken.lock, fd),
-        listeners=(fd,),
+        descriptors=(taken.lock, fd, *store),
+        listeners=(fd, *store),
     )
 
 

@@ -61,6 +61,39 @@ def test_admin_for_others_needs_a_token() -> None:
 
 
 @pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ({"url": "postgres://h"}, "store.url: is none of: embedded"),
+        (
+            {"url": "clickhouse://me:hush/@h:9000/db"},
+            "store.url: no database's name (letters, digits, _); a password's own / @",
+        ),
+        ({"url": "clickhouse://h/db?sure=1"}, "store.url: unknown option 'sure'"),
+        ({"url": "https://h/db", "port": 8123}, "store.port is for the embedded store: a server has its own"),
+        ({"port": 65536}, "store.port must be between 1 and 65535, or 0 for none"),
+        ({"cluster": "main"}, "store.cluster, store.storage_policy and store.cold_volume are a server's"),
+        ({"url": "https://h/db", "cluster": "a'b"}, "store.cluster: \"a'b\" is no cluster's name"),
+        (
+            {"url": "https://h/db", "cold_volume": "cold"},
+            "store.cold_volume and store.cold_after_days: set both",
+        ),
+        ({"keep_days": {"charge_points": 3}}, "store.keep_days: rows of 'charge_points' do not expire"),
+        ({"keep_days": {"frames": -1}}, "store.keep_days.frames must be between 0 (for ever) and"),
+    ],
+)
+def test_what_no_store_can_be_is_one_line(store: dict[str, Any], said: str) -> None:
+    found = problem(store=store)
+    assert found.startswith(said)
+    assert "\n" not in found
+    assert "hush" not in found
+
+
+def test_stores_that_can_be() -> None:
+    check(configured(store={"url": "clickhouse://me:hush@a,b:9440/db?secure=1", "cluster": "main"}))
+    check(configured(store={"port": 8123, "keep_days": {"frames": 0, "fleet_minutes": 30}}))
+
+
+@pytest.mark.parametrize(
     ("analyzers", "said"),
     [
         ({"silenc": {}}, "unknown setting analyzers.silenc: did you mean analyzers.silence?"),

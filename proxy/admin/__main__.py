@@ -16,8 +16,10 @@ from proxy import log
 from proxy.admin.server import application
 from proxy.admin.settings import AdminProcess
 from proxy.admin.status import Order, Status, parse_order
+from proxy.admin.store_port import StorePort
 from proxy.admin.uptime import FleetUptime
 from proxy.lifeline import Lifeline
+from proxy.store.client import dial_reader
 
 BEAT_SECONDS: Final = 1.0
 GOODBYE_SECONDS: Final = 1.0
@@ -30,6 +32,7 @@ async def serve(process: AdminProcess, lifeline: Lifeline) -> None:
     runner = web.AppRunner(pages, access_log=None, shutdown_timeout=GOODBYE_SECONDS)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=process.listener)).start()
+    port = await store_port(process)
     asyncio.get_running_loop().add_reader(lifeline.fileno(), obey, lifeline, status, leave)
     computing = asyncio.ensure_future(uptime.run())
     lifeline.ready()
@@ -39,7 +42,18 @@ async def serve(process: AdminProcess, lifeline: Lifeline) -> None:
             await asyncio.wait_for(leave.wait(), BEAT_SECONDS)
     asyncio.get_running_loop().remove_reader(lifeline.fileno())
     computing.cancel()
-    await asyncio.gather(computing, runner.cleanup(), return_exceptions=True)
+    goodbyes = [runner.cleanup(), *([port.close()] if port else [])]
+    await asyncio.gather(computing, *goodbyes, return_exceptions=True)
+
+
+async def store_port(process: AdminProcess) -> StorePort | None:
+    """The port of `--store-port`, if there is one."""
+    if process.store_listener < 0:
+        return None
+    listener = socket.socket(fileno=process.store_listener)
+    port = StorePort(listener, process.admin.token, lambda: dial_reader(process.data))
+    await port.start()
+    return port
 
 
 def obey(lifeline: Lifeline, status: Status, leave: asyncio.Event) -> None:

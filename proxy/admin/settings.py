@@ -33,7 +33,8 @@ class AdminSettings:
 class AdminProcess:
     """One life of the process: the listener is an inherited descriptor, `capacity` the connection limit.
 
-    `store`: where to ask for the fleet's uptime. `certificates`: (role, file) of those we present.
+    `store`: where to ask for the fleet's uptime; `store_listener`: an inherited descriptor too, -1: no such port.
+    `certificates`: (role, file) of those we present.
     """
 
     data: str
@@ -43,6 +44,7 @@ class AdminProcess:
     version: str = ""
     revision: str = ""
     store: str = "embedded"
+    store_listener: int = -1
     certificates: tuple[tuple[str, str], ...] = ()
     nice: int = 10
     log_format: str = "text"

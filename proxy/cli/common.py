@@ -30,6 +30,7 @@ PLACES: Final[dict[str, tuple[str, ...]]] = {
     "tls_key": ("relay", "tls", "key"),
     "data": ("data",),
     "store": ("store", "url"),
+    "store_port": ("store", "port"),
     "admin": ("admin", "listen"),
 }
 
@@ -49,6 +50,12 @@ RUN: Final = (
     click.option("--listen", metavar="ADDR", help="Where charge points connect.  [default: 0.0.0.0:9000]"),
     DATA,
     STORE,
+    click.option(
+        "--store-port",
+        type=int,
+        metavar="N",
+        help="The embedded store on this port of the loopback, to be asked.",
+    ),
     click.option("--admin", metavar="ADDR", help="Metrics and health.  [default: 127.0.0.1:9180]"),
     click.option("--workers", type=int, metavar="N", help="Relay processes.  [default: 1]"),
     click.option("--tls-cert", metavar="FILE", help="Certificate (PEM): listen with TLS."),

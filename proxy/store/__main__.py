@@ -3,8 +3,8 @@
 Exit code 0: it serves. 75: try again, another one holds the lock or this one was killed while it started.
 1: it cannot start, one line on stderr says why.
 The process that stays is detached (its own session, its own log), runs at nice 10 and takes no settings: its
-limits are constants (half the cores here, the others in embedded/sessions.py). It ends by itself (embedded/life.py), or on
-SIGTERM once what runs is answered; any other kill of it is survivable.
+limits are constants (half the cores here, the others in embedded/sessions.py). It ends by itself
+(embedded/life.py), or on SIGTERM once what runs is answered; any other kill of it is survivable.
 """
 
 from __future__ import annotations
