@@ -74,7 +74,7 @@ def _outcome(asked: argparse.Namespace, kind: str) -> Outcome:
     if outcome.wrong:
         to_stderr(f"{kind}: data and log are kept in {folder}")
     else:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return outcome
 
 

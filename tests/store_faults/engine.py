@@ -57,8 +57,9 @@ class Engine:
         self.kills += bool(pids)
 
     def close(self) -> None:
-        """Its process ends, unless somebody else is connected."""
+        """Its process ends, and is gone when this returns: nobody else may be connected."""
         self._store.leave()
+        until(lambda: not any(_processes_of(self.data)), "the engine does not end")
 
 
 def _processes_of(data: Path) -> Iterator[int]:
