@@ -141,3 +141,53 @@ def reading(config: str | None, flags: dict[str, Any]) -> Iterator[Store]:
             yield store
     except (StoreError, NotFound) as error:
         raise Failure(error) from error
+
+
+@contextlib.contextmanager
+def writing(config: str | None, flags: dict[str, Any]) -> Iterator[Store]:
+    """The store, to be written, with this version's tables; a data directory that is not there is made."""
+    from proxy.forensics.find import NotFound
+    from proxy.store.client import EMBEDDED, Role, StoreError, connect
+
+    with config_errors():
+        effective = effective_config(config, flags)
+    if effective.store.url == EMBEDDED:
+        with file_errors(str(effective.data)):
+            Path(effective.data).mkdir(mode=0o700, exist_ok=True)
+    try:
+        with contextlib.closing(connect(effective.store, effective.data, Role.WRITER)) as store:
+            store.migrate()
+            yield store
+    except (StoreError, NotFound) as error:
+        raise Failure(error) from error
+
+
+def key_of(config: str | None, flags: dict[str, Any]) -> bytes:
+    """The data directory's, made if there is none yet."""
+    from proxy.log import configure
+    from proxy.recorder.key import KeyUnusable, load_key
+
+    configure("ocpptap", level="warning")
+
+    with config_errors():
+        effective = effective_config(config, flags)
+    try:
+        return load_key(Path(effective.data) / "key")
+    except KeyUnusable as error:
+        raise Failure(error) from error
+
+
+@contextlib.contextmanager
+def file_errors(name: str) -> Iterator[None]:
+    """What is wrong with a file is one line."""
+    from proxy.forensics.export.material import NoFile
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever read our output has gone
+    except NoFile as error:
+        raise Failure(error, WRONG_USAGE) from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise Failure(f"{name}: {why}", WRONG_USAGE) from error

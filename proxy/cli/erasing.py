@@ -19,11 +19,12 @@ from proxy.cli.common import (
     config_errors,
     effective_config,
     example,
+    key_of,
     options,
     reading,
     value_errors,
+    writing,
 )
-from proxy.cli.exporting import _key, _writing
 from proxy.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ def _erase(subject: Subject, settings: Config, config: str | None, flags: dict[s
     from proxy.forensics.erasing_audit import By
     from proxy.store.client import StoreError
 
-    with _writing(config, flags) as store:
-        by = By(_key(config, flags), _user(), version("ocpptap"))
+    with writing(config, flags) as store:
+        by = By(key_of(config, flags), _user(), version("ocpptap"))
         try:
             erased = erase_from(store, subject, by, settings.store.cluster, progress)
             spans = passed(store, subject, erased.erasure)
@@ -146,6 +147,8 @@ def _notes(found: Found) -> Iterator[str]:
         yield f"{found.broken:,} rows were not as they had been recorded: the chain is checked from the next link on"
     if found.unread:
         yield f"{found.unread:,} compressed messages could not be read in full: they were not searched"
+    if found.unfinished:
+        yield f"{found.unfinished:,} imports were cut off: going on with one may bring it back; then erase it again"
     if found.running:
         yield f"{found.running:,} transactions of it run: their next row names it; erase it again when they have ended"
 

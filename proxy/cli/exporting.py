@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import importlib
 from collections.abc import Callable, Iterator
@@ -15,12 +14,13 @@ from proxy.cli.common import (
     READ,
     WRONG_USAGE,
     Failure,
-    config_errors,
-    effective_config,
     example,
+    file_errors,
+    key_of,
     options,
     reading,
     value_errors,
+    writing,
 )
 from proxy.cli.progress import progress
 
@@ -102,7 +102,7 @@ def _written(
     from proxy.forensics.export.files import outputs_of
     from proxy.forensics.export.reading import counted
 
-    with _file_errors(output), outputs_of(output) as outputs, progress(counted(store, selected)) as seen:
+    with file_errors(output), outputs_of(output) as outputs, progress(counted(store, selected)) as seen:
         return _write(store, selected, change, format, outputs, seen)
 
 
@@ -149,29 +149,14 @@ def _anonymizer(config: str | None, flags: dict[str, Any]) -> Anonymizer:
     """The same in each run over one data directory; nobody without its key can try guesses on it."""
     from proxy.forensics.anonymize import Anonymizer
 
-    return Anonymizer(hmac.digest(_key(config, flags), _PURPOSE, "sha256"))
-
-
-def _key(config: str | None, flags: dict[str, Any]) -> bytes:
-    """The data directory's, made if there is none yet."""
-    from proxy.log import configure
-    from proxy.recorder.key import KeyUnusable, load_key
-
-    configure("ocpptap", level="warning")
-
-    with config_errors():
-        effective = effective_config(config, flags)
-    try:
-        return load_key(Path(effective.data) / "key")
-    except KeyUnusable as error:
-        raise Failure(error) from error
+    return Anonymizer(hmac.digest(key_of(config, flags), _PURPOSE, "sha256"))
 
 
 def _bundle(store: Store, selected: Selected, change: Anonymizer | None, name: str) -> None:
     from proxy.forensics.export import bundle
     from proxy.forensics.export.files import outputs_of
 
-    with _file_errors(name), outputs_of(name) as outputs:
+    with file_errors(name), outputs_of(name) as outputs:
         _say(bundle.write(_materials(store, selected, change), outputs, lambda count: None), name)
 
 
@@ -190,12 +175,12 @@ def import_(file: tuple[str, ...], config: str | None, **flags: Any) -> None:
 
     skipped = 0
     for path in map(Path, file):
-        with _file_errors(str(path)):
+        with file_errors(str(path)):
             path.open("rb").close()
-    with _writing(config, flags) as store:
-        key = _key(config, flags)
+    with writing(config, flags) as store:
+        key = key_of(config, flags)
         for path in map(Path, file):
-            with _file_errors(str(path)), progress(2 * _size(path)) as seen:
+            with file_errors(str(path)), progress(2 * _size(path)) as seen:
                 imported = import_file(store, path, lambda: new_runner(config), key, version("ocpptap"), seen)
             skipped += _tell(path, imported)
     if skipped:
@@ -216,41 +201,3 @@ def _tell(path: Path, imported: Imported) -> int:
         click.echo(f"{path}:{line.line}: {line.why}", err=True)
     print(f"{path.name}: imported {what}; `ocpptap sessions --imported` lists them")
     return imported.skipped
-
-
-@contextlib.contextmanager
-def _writing(config: str | None, flags: dict[str, Any]) -> Iterator[Store]:
-    """The store, to be written, with this version's tables; a data directory that is not there is made."""
-    from proxy.forensics.find import NotFound
-    from proxy.store.client import EMBEDDED, Role, StoreError, connect
-
-    with config_errors():
-        effective = effective_config(config, flags)
-    if effective.store.url == EMBEDDED:
-        with _file_errors(str(effective.data)):
-            Path(effective.data).mkdir(mode=0o700, exist_ok=True)
-    try:
-        with contextlib.closing(connect(effective.store, effective.data, Role.WRITER)) as store:
-            store.migrate()
-            yield store
-    except (StoreError, NotFound) as error:
-        raise Failure(error) from error
-
-
-# both
-
-
-@contextlib.contextmanager
-def _file_errors(name: str) -> Iterator[None]:
-    """What is wrong with a file is one line."""
-    from proxy.forensics.export.material import NoFile
-
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # whoever read our output has gone
-    except NoFile as error:
-        raise Failure(error, WRONG_USAGE) from error
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise Failure(f"{name}: {why}", WRONG_USAGE) from error

@@ -26,13 +26,17 @@ from proxy.forensics.erasing_audit import By, Erasure, Tables, erasure_of, note_
 from proxy.forensics.erasing_chain import ERASED, Going, Picker, Row, Stretch
 from proxy.forensics.erasing_rows import Stream, days, gaps_of, rows_of, streams
 from proxy.forensics.erasing_subject import CHARGE_POINT, Search, Subject
+from proxy.forensics.erasing_watch import watched
 from proxy.forensics.erasing_where import (
+    MOST_FOUND,
+    UNWATCHED,
+    WATCHED,
     Change,
     Numbered,
+    Searched,
     Streams,
     changes,
-    keyed,
-    merged_keys,
+    searches,
     single_rows,
     whole_streams,
 )
@@ -56,7 +60,7 @@ Bar = Callable[[int, str], AbstractContextManager[Seen]]
 class Found(msgspec.Struct):
     """What there is of a subject. `sessions`: (source, id) -> its charge point. `stretches`: new ones, with no gap yet.
     `broken`: rows that were not as they had been recorded; `unread`: messages that could not be searched; `running`:
-    transactions of the tag that have not ended. `cut`: there is more."""
+    transactions of the tag that have not ended; `unfinished`: imports that were cut off. `cut`: there is more."""
 
     sessions: dict[tuple[str, str], str] = {}
     stretches: list[tuple[Stream, Stretch]] = []
@@ -65,6 +69,7 @@ class Found(msgspec.Struct):
     broken: int = 0
     unread: int = 0
     running: int = 0
+    unfinished: int = 0
     cut: int = 0
 
     @property
@@ -144,23 +149,34 @@ def _going(told: Iterator[Row], picker: Picker, seen: Seen) -> Iterator[Going]:
 
 
 def _others(store: Store, subject: Subject, found: Found) -> None:
-    for change in (*changes(subject), *_merged(store, subject)):
+    for change in changes(subject):
         count = _count(store, change.question)
         if count:
             found.changes.append(change)
-            found.tables[change.table] = found.tables.get(change.table, 0) + count
-    for change in found.changes:
-        if subject.what != CHARGE_POINT and change.table == "transactions" and change.blanks:
-            found.running = _count(store, _RUNNING + change.where)
+            found.tables[change.table] = count
+    for searched in searches(subject):
+        _searched(store, searched, found)
+    found.unfinished = _count(store, _UNFINISHED)
+
+
+def _searched(store: Store, searched: Searched, found: Found) -> None:
+    answer = store.query(searched.question, {}, "JSONCompactEachRow")
+    named = [orjson.loads(line) for line in answer.splitlines() if line]
+    if len(named) >= MOST_FOUND:
+        found.cut = 1
+    several = list(searched.changes(named))
+    found.changes += several
+    for where in dict.fromkeys(change.where for change in several):
+        count = _count(store, Change(searched.table, where).question)
+        found.tables[searched.table] = found.tables.get(searched.table, 0) + count
+        if searched.table == "transactions":
+            found.running += _count(store, _RUNNING + where)
 
 
 _RUNNING: Final = "SELECT count() AS count FROM transactions WHERE state = 'open' AND "
-
-
-def _merged(store: Store, subject: Subject) -> Iterator[Change]:
-    for table, question in merged_keys(subject):
-        answer = store.query(question, {}, "JSONCompactEachRow")
-        yield from keyed(table, [orjson.loads(line) for line in answer.splitlines() if line])
+_UNFINISHED: Final = """
+SELECT count() AS count FROM (SELECT source FROM imports GROUP BY source HAVING countIf(ended_at IS NOT NULL) = 0)
+"""
 
 
 def _count(store: Store, question: str) -> int:
@@ -206,10 +222,13 @@ def _erase(store: Store, erased: Erased, found: Found, cluster: str, bar: Bar) -
     for gaps in _inserts(found.stretches, erased.erasure.erasure_id):
         store.insert("gaps", gaps, _token(erased.erasure.erasure_id, gaps))
         erased.gaps += len(gaps)
+    watch = watched(store, cluster)
     with bar(len(found.changes), "erasing") as seen:
         for change in found.changes:
-            store.query(change.statement(cluster), {}, "TabSeparated")
+            store.query(change.statement(cluster, WATCHED if watch else UNWATCHED), {}, "TabSeparated")
             seen(1)
+        if watch is not None and found.changes:
+            watch({change.table for change in found.changes})
 
 
 _OPEN: Final = """

@@ -31,6 +31,7 @@ _WIDEST: Final = 16
 _MEMBER: Final = r"\\*\x22[0-9a-z]*id_?(?:tag|token)\\*\x22\s*:\s*\\*\x22"
 _BEFORE: Final = r"(?:^|[^0-9A-Za-z]|\\[bfnrt]|\\u[0-9A-Fa-f]{4})"
 _BEHIND: Final = r"(?:[^0-9A-Za-z]|$)"
+_END: Final = r"\\*\x22"
 _ANY_CASE: Final = "(?i)"
 
 
@@ -51,10 +52,15 @@ class Subject(msgspec.Struct, frozen=True):
         return (_MEMBER if self.short else _BEFORE), _spelled(self.value)
 
     @property
+    def behind(self) -> str:
+        """What stands behind it: a short one is the whole value."""
+        return _END if self.short else _BEHIND
+
+    @property
     def pattern(self) -> str:
         """Of a text that holds the tag."""
         before, it = self.parts
-        return f"{_ANY_CASE}{before}{it}{_BEHIND}"
+        return f"{_ANY_CASE}{before}{it}{self.behind}"
 
     @property
     def trace(self) -> str:
@@ -92,7 +98,7 @@ class Search:
 
     def __init__(self, subject: Subject) -> None:
         before, it = subject.parts
-        pattern = f"{_ANY_CASE}{before}({it})(?={_BEHIND})"
+        pattern = f"{_ANY_CASE}{before}({it})(?={subject.behind})"
         self._pattern = re.compile(pattern.encode("utf-8", "surrogateescape"))
         self.reach = subject.reach
 

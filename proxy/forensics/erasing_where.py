@@ -8,6 +8,8 @@
   `gaps` stay without it: they are the charge point's as well, and its accounts would be wrong without them.
 - Of rows that the store puts together by key all of a key go: a part that stayed would speak for the whole.
 - The names of imported files are blanked where they hold it.
+- No statement that changes rows has an id tag in it: a store keeps what it was told (`system.mutations`, and Keeper on
+  a cluster). So rows of a tag are found by a question first, and named by a digest of their keys.
 
 Statements carry their values as literals: a mutation is kept by the store, and on a cluster handed on.
 """
@@ -15,12 +17,12 @@ Statements carry their values as literals: a mutation is kept by the store, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from proxy.forensics.erasing_subject import CHARGE_POINT, Subject
-from proxy.tables import MERGED, TABLES
+from proxy.tables import KEYS, TABLES
 
 HOURS: Final = "charge_point_hours"
 IMPORTS: Final = "imports"
@@ -53,6 +55,16 @@ MOST_CHARACTERS: Final = 100_000
 """Of the values in a statement, which has at most 256 KiB (`max_query_size`)."""
 
 
+Waits = Literal[0, 2]
+"""When a statement returns: at once, or when all replicas have done it."""
+WATCHED: Final = 0
+UNWATCHED: Final = 2
+
+
+MOST_FOUND: Final = 200_000
+"""Rows of a table that hold a tag and are named at a time; what more there are comes in another round."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """What is done to the rows of `table` of which `where` is true. `blanks`: assignments; "" they go."""
 
@@ -65,13 +77,17 @@ class Change(msgspec.Struct, frozen=True):
         """How many are there?"""
         return f"SELECT count() AS count FROM {named(self.table)} WHERE {self.where}"
 
-    def statement(self, cluster: str) -> str:
-        """It returns when all replicas have done it."""
+    def statement(self, cluster: str, waits: Waits = WATCHED) -> str:
+        """What is told the store."""
         deed = f"UPDATE {self.blanks}" if self.blanks else "DELETE"
-        where = f"{deed} WHERE {self.where} SETTINGS mutations_sync = 2"
-        if not cluster or self.table == IMPORTS:
-            return f"ALTER TABLE {named(self.table)} {where}"
-        return f"ALTER TABLE shard_{self.table} ON CLUSTER {literal(cluster)} {where}"
+        where = f"{deed} WHERE {self.where} SETTINGS mutations_sync = {waits}"
+        handed_on = f" ON CLUSTER {literal(cluster)}" if cluster and self.table != IMPORTS else ""
+        return f"ALTER TABLE {stored(self.table, cluster)}{handed_on} {where}"
+
+
+def stored(table: str, cluster: str) -> str:
+    """The table with the rows themselves."""
+    return f"shard_{table}" if cluster and table != IMPORTS else named(table)
 
 
 def named(table: str) -> str:
@@ -85,9 +101,8 @@ def literal(text: str) -> str:
 
 
 def changes(subject: Subject) -> list[Change]:
-    """What is known without asking the store; `keyed` are the others."""
-    found = _of_charge_point(subject.value) if subject.what == CHARGE_POINT else _of_tag(subject)
-    return [*found, _of_file_names(subject)]
+    """What is known without asking the store; of the rest `searches` asks."""
+    return list(_of_charge_point(subject.value)) if subject.what == CHARGE_POINT else []
 
 
 # a charge point
@@ -104,7 +119,7 @@ def _of_charge_point(name: str) -> Iterator[Change]:
 
 
 def _nothing(table: str, column: str) -> str:
-    kind = TABLES[table][column]
+    kind = TABLES[table][column] if table in TABLES else "String"
     if kind.startswith("Nullable"):
         return "NULL"
     return "[]" if kind.startswith("Array") else "''"
@@ -113,27 +128,61 @@ def _nothing(table: str, column: str) -> str:
 # an id tag
 
 
-def _of_tag(subject: Subject) -> Iterator[Change]:
-    for table in TABLES:
-        columns = _columns(subject, table)
-        if table == "frames" or table in MERGED or not columns:
-            continue
-        if table in _STAYS_WITHOUT_IT:
-            yield from _without_it(subject, table, columns)
-        else:
-            yield Change(table, _any(subject, table, columns))
+class Searched(msgspec.Struct, frozen=True):
+    """A question for the rows of `table` that hold a tag: names of them (see `named_so`), and which of `columns`, by
+    place from 1 on, hold it in each. `stays`: rows of it stay without the tag."""
+
+    table: str
+    columns: tuple[str, ...]
+    question: str
+    stays: int = 0
+
+    def changes(self, found: Iterable[tuple[str, list[int]]]) -> Iterator[Change]:
+        """What is done to what was found."""
+        going, blank = list[str](), dict[str, list[str]]()
+        for row, held in found:
+            columns = [self.columns[place - 1] for place in held]
+            if not self.stays or any((self.table, column) in _IN_THE_KEY for column in columns):
+                going.append(row)
+                continue
+            for column in columns:
+                blank.setdefault(column, []).append(row)
+        yield from self._of(going, "")
+        for column, several in blank.items():
+            yield from self._of(several, f"`{column}` = {_nothing(self.table, column)}")
+
+    def _of(self, names: Sequence[str], blanks: str) -> Iterator[Change]:
+        words = [literal(name) for name in sorted(set(names))]
+        for begin, end in _pieces(words):
+            yield Change(self.table, f"{named_so(self.table)} IN ({', '.join(words[begin:end])})", blanks)
 
 
-def _without_it(subject: Subject, table: str, columns: Sequence[str]) -> Iterator[Change]:
-    fixed = [column for column in columns if (table, column) in _IN_THE_KEY]
-    if fixed:
-        yield Change(table, _any(subject, table, fixed))
-    free = [column for column in columns if column not in fixed]
-    blanks = ", ".join(
-        f"`{column}` = if({_holds(subject, table, column)}, {_nothing(table, column)}, `{column}`)"
-        for column in free
+def searches(subject: Subject) -> Iterator[Searched]:
+    """Of every table but `frames`. Where the store puts rows together by key, all of a key have one name."""
+    if subject.what != CHARGE_POINT:
+        for table in TABLES:
+            columns = _columns(subject, table)
+            if columns and table != "frames":
+                yield _searched(subject, table, columns, int(table in _STAYS_WITHOUT_IT))
+    if not subject.short:
+        yield _searched(subject, IMPORTS, ["name"], 1)
+
+
+def _searched(subject: Subject, table: str, columns: Sequence[str], stays: int) -> Searched:
+    tests = [_holds(subject, table, column) for column in columns]
+    held = f"arrayFilter(place -> place > 0, [{', '.join(f'if({test}, {at}, 0)' for at, test in enumerate(tests, 1))}])"
+    question = (
+        f"SELECT row, groupUniqArrayArray(held) FROM (SELECT {named_so(table)} AS row, {held} AS held "
+        f"FROM {named(table)} WHERE {' OR '.join(tests)}) "
+        f"GROUP BY row ORDER BY row LIMIT {MOST_FOUND}"
     )
-    yield Change(table, _any(subject, table, free), blanks)
+    return Searched(table, tuple(columns), question, stays)
+
+
+def named_so(table: str) -> str:
+    """What a row is named by where nothing of it may be said: a digest of its key."""
+    key = ", ".join(f"`{column}`" for column in KEYS.get(table, ("source",)))
+    return f"lower(hex(sipHash128({key})))"
 
 
 def _columns(subject: Subject, table: str) -> list[str]:
@@ -149,12 +198,8 @@ def _columns(subject: Subject, table: str) -> list[str]:
     ]
 
 
-def _any(subject: Subject, table: str, columns: Iterable[str]) -> str:
-    return "(" + " OR ".join(_holds(subject, table, column) for column in columns) + ")"
-
-
 def _holds(subject: Subject, table: str, column: str) -> str:
-    kind = TABLES[table][column]
+    kind = TABLES[table][column] if table in TABLES else "String"
     if kind.startswith("Array"):
         return f"arrayExists(word -> {_found(subject, 'word')}, `{column}`)"
     return _found(subject, f"ifNull(`{column}`, '')" if kind.startswith("Nullable") else f"`{column}`")
@@ -164,39 +209,6 @@ def _found(subject: Subject, text: str) -> str:
     if subject.short:
         return f"lowerUTF8({text}) = {literal(subject.value.lower())}"
     return f"match(toValidUTF8({text}), {literal(subject.pattern)})"
-
-
-def _of_file_names(subject: Subject) -> Change:
-    """An operator names files after charge points."""
-    if subject.short:
-        return Change(IMPORTS, "0", "name = ''")
-    return Change(IMPORTS, f"match(toValidUTF8(name), {literal(subject.pattern)})", "name = ''")
-
-
-# rows that the store puts together by key
-
-
-def merged_keys(subject: Subject) -> Iterator[tuple[str, str]]:
-    """(table, question) of the keys whose rows hold the tag, a JSON array each."""
-    for table in MERGED:
-        columns = _columns(subject, table) if subject.what != CHARGE_POINT else []
-        if columns:
-            keys = ", ".join(_KEYS[table])
-            yield table, f"SELECT DISTINCT {keys} FROM all_{table} WHERE {_any(subject, table, columns)}"
-
-
-_KEYS: Final = {
-    "charge_points": ("charge_point", "source", "journal"),
-    "configuration": ("charge_point", "source", "journal", "toString(sipHash64(`key`))"),
-}
-"""A configuration key may be as long as a message."""
-
-
-def keyed(table: str, keys: Sequence[Sequence[str]]) -> Iterator[Change]:
-    """All rows of these keys go."""
-    tuples = [f"({', '.join(map(literal, key))})" for key in keys]
-    for begin, end in _pieces(tuples):
-        yield Change(table, f"({', '.join(_KEYS[table])}) IN ({', '.join(tuples[begin:end])})")
 
 
 # frames

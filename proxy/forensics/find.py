@@ -36,9 +36,17 @@ def iso(moment: str) -> str:
 
 
 def rows(store: Store, sql: str, **params: str) -> list[dict[str, Any]]:
-    """The answer to `sql`, a dict a row."""
+    """The answer to `sql`, a dict a row. Bytes of a peer that are no UTF-8 become U+FFFD."""
     answer = store.query(sql, params, "JSONEachRow")
-    return [orjson.loads(line) for line in answer.splitlines() if line]
+    return [_row(line) for line in answer.splitlines() if line]
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = orjson.loads(line.decode("utf-8", "replace"))
+    return row
 
 
 _FIND = """

@@ -197,10 +197,15 @@ def _note(store: Store, path: Path, imported: Imported, version: str, ended: str
     store.query(_NOTE.format(ended=ended), params)
 
 
+_OURS: Final = {"gaps": "AND kind != 'erased'"}
+"""What `ocpptap erase` wrote is no piece, though it bears a piece's number; one too many is dropped by its token."""
+
+
 def _stored(store: Store, source: str) -> dict[str, int]:
     """Table -> the last piece that is there."""
     asked = " UNION ALL ".join(
-        f"SELECT '{table}' AS name, max(batch) AS last FROM all_{table} WHERE source = {{source:String}}"
+        f"SELECT '{table}' AS name, max(batch) AS last FROM all_{table} "
+        f"WHERE source = {{source:String}} {_OURS.get(table, '')}"
         for table in INSERT_ORDER
     )
     return {row["name"]: int(row["last"]) for row in rows(store, asked, source=source)}

@@ -18,6 +18,9 @@ MOST_HELD: Final = 16
 """Single rows refused in a row before one of the piece is taken: then it is not the rows."""
 ROUNDS: Final = 5
 """So often must a small piece be refused row by row, with pauses between, before all of it counts as bad."""
+PLACES: Final = 16
+"""Each round begins at another one of so many places of the piece: bad rows in front do not hide good ones. No more,
+for a table that takes nothing for hours would have all of the piece in single rows."""
 
 
 def halves(span: Span) -> tuple[Span, Span]:
@@ -46,7 +49,7 @@ class Bisection:
     def next(self) -> Span | None:
         """What to send; None: all of the piece was sent."""
         while self._todo and self._todo[-1] in self._halved:
-            self._todo += reversed(halves(self._todo.pop()))
+            self._todo += self._later_and_sooner(self._todo.pop())
         return self._todo[-1] if self._todo else None
 
     @property
@@ -92,7 +95,17 @@ class Bisection:
         self._held.pop(0)
 
     def again(self) -> None:
-        """From the beginning, but in the same halves."""
+        """All of it, in the same halves, but from another place on."""
         self._todo = [self.whole]
         self._held.clear()
         self._rounds += 1
+
+    def _later_and_sooner(self, span: Span) -> tuple[Span, Span]:
+        """Its halves, the one that is sent first behind the other. By the round's bits, one for each halving."""
+        depth = (_rows(self.whole) // _rows(span)).bit_length() - 1
+        first, second = halves(span)
+        return (first, second) if ((self._rounds - 1) % PLACES) >> depth & 1 else (second, first)
+
+
+def _rows(span: Span) -> int:
+    return span[1] - span[0] + 1

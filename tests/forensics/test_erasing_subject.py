@@ -43,6 +43,7 @@ def test_a_short_tag_counts_only_where_a_token_stands() -> None:
     assert found(b'{"idToken":{"idToken":"1","type":"Local"}}')
     assert found(b'{"data":"{\\"parentIdTag\\":\\"1\\"}"}')
     assert not found(b'[2,"1","Heartbeat",{"connectorId":1,"transactionId":"1"}]')
+    assert not found(b'{"idTag":"1-2"}{"idTag":"1 2"}{"data":"{\\"idTag\\":\\"1-2\\"}"}')
 
 
 def test_bytes_that_are_no_text_are_searched_too() -> None:

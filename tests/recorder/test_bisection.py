@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.recorder.bisection import MOST_HELD, ROUNDS, Bisection, Span, halves
+from proxy.recorder.bisection import MOST_HELD, PLACES, ROUNDS, Bisection, Span, halves
 from proxy.store.interface import RowsRefused
 
 POSITIONS = st.integers(0, 199)
@@ -49,8 +50,14 @@ def rows(spans: list[Span]) -> list[int]:
 
 
 def hopeless(size: int, bad: set[int]) -> bool:
-    """So many in front are bad that the table looks as if it took nothing; an accepted half in front cannot be."""
-    return size >= MOST_HELD and set(range(MOST_HELD)) <= bad
+    """So many are bad that the table looks as if it took nothing, wherever one begins."""
+    bisection = Bisection((0, size - 1))
+    for _ in range(PLACES):
+        while not bisection.hopeless:
+            if answered(bisection, bad) is not False:
+                return False
+        bisection.again()
+    return size >= MOST_HELD
 
 
 @given(SIZES, st.sets(POSITIONS))
@@ -58,7 +65,24 @@ def test_all_but_the_bad_rows_are_stored_once(size: int, bad: set[int]) -> None:
     if not hopeless(size, bad):
         stored, aside = worked_off(Bisection((0, size - 1)), bad)
         assert rows(stored) == [row for row in range(size) if row not in bad]
-        assert aside == sorted(row for row in bad if row < size)
+        assert sorted(aside) == sorted(row for row in bad if row < size)
+
+
+@pytest.mark.parametrize("good", [range(500, 1000), range(300, 400), range(940, 1000)])
+def test_many_bad_rows_in_front_do_not_hide_the_good_ones(good: range) -> None:
+    bad = set(range(1000)) - set(good)
+    stored, aside = worked_off(Bisection((0, 999)), bad)
+    assert (rows(stored), sorted(aside)) == ([*good], sorted(bad))
+
+
+def test_of_a_table_that_takes_nothing_for_hours_most_goes_in_large_pieces_afterwards() -> None:
+    bisection, everything = Bisection((0, 19_999)), set(range(20_000))
+    for _ in range(1000):
+        while not bisection.hopeless:
+            answered(bisection, everything)
+        bisection.again()
+    stored, _ = worked_off(bisection, set())
+    assert len(stored) < 2 * PLACES * MOST_HELD
 
 
 @given(SIZES, st.sets(POSITIONS), st.integers(1, 30))
@@ -86,7 +110,7 @@ def test_halves_are_a_row_apart_at_most(size: int) -> None:
 
 def test_a_table_that_takes_nothing_is_no_fault_of_the_rows() -> None:
     bisection, everything = Bisection((0, 999)), set(range(1000))
-    for _ in range(3):
+    for _ in range(PLACES + 1):
         refused = 0
         while not bisection.hopeless:
             refused += answered(bisection, everything) is False

@@ -33,6 +33,10 @@ REDUCED = {column: kind.replace("DateTime64(6, 'UTC')", "Int64") for column, kin
 BLOCK = b"\x02\x00\x01\x00\x02\xff\xff\xff\xff\x00"
 """How a data packet begins, uncompressed: its type, no table's name, a block's info."""
 
+UNKNOWN_IDENTIFIER = 47
+MEMORY_LIMIT_EXCEEDED = 241
+GREEDY = "SELECT length(groupArray(number)) FROM numbers(1e7) SETTINGS max_memory_usage = 1000000"
+
 
 class ReducedStore(NativeStore):
     """Says nothing that 18.16 does not know: there, the driver leaves out only what it does not know itself."""
@@ -307,6 +311,20 @@ def test_after_an_error_without_an_answer_the_next_host_comes_first(
     store = store_at(f"{rude},127.0.0.1:{server.port}")
     assert str(refused(store)) == "the store hung up"
     assert store.query("EXISTS TABLE all_gaps", format="TSV") == b"1\n"
+
+
+def test_after_an_error_of_the_host_itself_the_next_one_comes_first(bridge: Bridge) -> None:
+    """As from a replica that has lost Keeper (TABLE_IS_READ_ONLY); here one has no memory."""
+    with Bridge(bridge.data_dir, bridge.users) as other:
+        hosts = bridge.url("recorder").replace("/ocpptap", f",127.0.0.1:{other.port}/ocpptap")
+        store = NativeStore(parse(hosts), Role.WRITER)
+        assert refused(store, "SELECT nothing").code == UNKNOWN_IDENTIFIER
+        assert store.query("SELECT 1", format="TSV") == b"1\n"
+        assert not other.logins
+        assert refused(store, GREEDY).code == MEMORY_LIMIT_EXCEEDED
+        assert store.query("SELECT 1", format="TSV") == b"1\n"
+        assert other.logins
+        store.close()
 
 
 # what a server of today is told (the bridge)

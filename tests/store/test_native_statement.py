@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.store.deployment import Deployment
 from proxy.store.interface import Role, Store, StoreError
 from proxy.store.native.plain import plain
 from proxy.store.native.statement import (
@@ -20,6 +21,8 @@ from proxy.store.native.statement import (
     statement_of,
     written_header,
 )
+from proxy.store.schema.migrations import plan
+from proxy.store.tokens import without_comments
 from tests.store.conftest import Place
 
 
@@ -45,7 +48,7 @@ def told(sql: str, wanted: str = "JSONEachRow") -> tuple[Kind, str, str]:
         ("SELECT format FROM formats", (Kind.ROWS, "SELECT format FROM formats", "JSONEachRow")),
         ("SELECT 1 FORMAT Null", (Kind.NOTHING, "SELECT 1", "Null")),
         ("SELECT 1 FORMAT PrettyCompact", (Kind.PRETTY, "SELECT 1", "JSONCompactStringsEachRow")),
-        ("SHOW TABLES FORMAT TSV", (Kind.PLAIN, "SHOW TABLES", "TSV")),
+        ("SHOW TABLES FORMAT TSV;", (Kind.PLAIN, "SHOW TABLES FORMAT TSV", "TSV")),
         ("INSERT INTO a SELECT 1", (Kind.PLAIN, "INSERT INTO a SELECT 1", "JSONEachRow")),
         (
             "create database if not exists a",
@@ -55,6 +58,12 @@ def told(sql: str, wanted: str = "JSONEachRow") -> tuple[Kind, str, str]:
 )
 def test_what_a_statement_is(sql: str, found: tuple[Kind, str, str]) -> None:
     assert told(sql) == found
+
+
+def test_the_statements_of_a_cluster_go_out_as_they_are() -> None:
+    """Without its FORMAT a view would keep the settings behind it for its own."""
+    for sql in plan(None, Deployment(cluster="production")):
+        assert statement_of(sql, "TSV").sql.split() == without_comments(sql).split()
 
 
 @pytest.mark.parametrize(

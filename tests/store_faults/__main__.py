@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,9 @@ _NAMES: Final = {"http": "http:// (clickhouse-connect)", "native": "clickhouse:/
 def main(arguments: list[str]) -> int:
     asked = _arguments(arguments)
     to_stderr(f"seed {asked.seed}: again with --seed {asked.seed}")
-    outcomes = [_outcome(asked, kind) for kind in KINDS if asked.kind in (kind, "both")]
+    kinds = [kind for kind in KINDS if asked.kind in (kind, "both")]
+    with ThreadPoolExecutor(len(kinds)) as pool:  # their work is done in processes
+        outcomes = list(pool.map(lambda kind: _outcome(asked, kind), kinds))
     tables = [_summary(outcomes), _faults(outcomes), _kills(outcomes), _rows(outcomes)]
     wrong = [f"{outcome.plan.kind}: {words}" for outcome in outcomes for words in outcome.wrong]
     _print(tables, wrong)

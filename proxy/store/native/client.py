@@ -1,7 +1,8 @@
 """A ClickHouse server over its native protocol (`clickhouse://`), by clickhouse-driver: the `Store` protocol.
 
 One connection, made at the first statement, dropped after any error and whenever an answer was left unread; the next
-statement connects anew, after an error without an answer to the next host. A batch is one block under one token, so
+statement connects anew: to the next host after an error without an answer, or one that says that this host cannot. A
+batch is one block under one token, so
 whoever gets an error may send it again. No exception of the driver leaves this file, and no password.
 """
 
@@ -48,6 +49,11 @@ _NO_SETTINGS: Final = b"1"
 _PROTECTION: Final[dict[bytes, dict[str, str]]] = {b"0": {"readonly": "1"}, b"2": {"readonly": "2"}}
 """What keeps a reader from writing, by the `readonly` of its profile: with 1 it may change no setting (an old server
 then puts numbers of 64 bits between quotes) and needs none, with 2 any but this one."""
+_OF_THIS_HOST: Final = frozenset(
+    {32, 159, 202, 209, 210, 225, 236, 241, 242, 243, 252, 254, 279, 319, 394, 745, 999}
+)
+"""Codes after which another host may do better: TABLE_IS_READ_ONLY (a replica without Keeper), NOT_ENOUGH_SPACE,
+TOO_MANY_PARTS, MEMORY_LIMIT_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, timeouts, the network, its going down, ..."""
 _PRETTY_BYTES: Final = 64 << 20
 _TEXT_ERRORS: Final = "replace"
 
@@ -265,6 +271,8 @@ class NativeStore:
     def _failure(self, error: Exception) -> StoreError:
         """What the driver's exception is to us."""
         if isinstance(error, errors.ServerException):
+            if error.code in _OF_THIS_HOST:
+                self._hosts.rotate(-1)
             return refusal(said(error), error.code)
         if isinstance(error, (errors.TypeMismatchError, errors.LogicalError)):
             # Of the driver while it writes a block: the server's column is narrower than ours.

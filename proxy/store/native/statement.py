@@ -63,7 +63,9 @@ class Kind(enum.Enum):
 
 
 class Statement(NamedTuple):
-    """`sql` without comments, FORMAT and `;`. `format`: without what `header` says.
+    """`sql` without comments and `;`, that of a SELECT without FORMAT too: it goes into another one. Elsewhere FORMAT
+    stays, which a server of this protocol reads and does not heed: SETTINGS behind it (ddl.py) are the statement's, and
+    would become a table's or a view's own without it. `format`: without what `header` says.
 
     `raw`: parameters that are not text fields but literals of arrays, tuples and maps.
     """
@@ -83,7 +85,8 @@ def statement_of(sql: str, wanted: str) -> Statement:
     except ValueError as error:
         raise StoreError(str(error)) from None
     tokens = _one_statement(tokens)
-    sql, wanted, tokens = _without_format(sql[: tokens[-1].end], tokens, wanted)
+    whole = sql[: tokens[-1].end]
+    sql, wanted, tokens = _without_format(whole, tokens, wanted)
     words = [token.text.upper() for token in tokens if token.kind == WORD]
     first = words[0] if words else ""
     raw = _raw_parameters(tokens)
@@ -92,7 +95,7 @@ def statement_of(sql: str, wanted: str) -> Statement:
     if first == "INSERT" and "SELECT" not in words:
         raise StoreError("rows come by insert(), a statement may be INSERT ... SELECT")
     kind = Kind.NEW_DATABASE if words[:2] == ["CREATE", "DATABASE"] else Kind.PLAIN
-    return Statement(kind, sql, wanted, "", raw)
+    return Statement(kind, whole, wanted, "", raw)
 
 
 def refused_format(format: str) -> StoreError:
