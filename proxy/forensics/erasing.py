@@ -227,8 +227,8 @@ def _erase(store: Store, erased: Erased, found: Found, cluster: str, bar: Bar) -
         for change in found.changes:
             store.query(change.statement(cluster, WATCHED if watch else UNWATCHED), {}, "TabSeparated")
             seen(1)
-        if watch is not None and found.changes:
-            watch({change.table for change in found.changes})
+        if watch is not None:  # also for what an earlier run had begun
+            watch({*erased.erasure.tables, *(change.table for change in found.changes)})
 
 
 _OPEN: Final = """

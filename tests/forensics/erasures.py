@@ -51,7 +51,7 @@ class Case:
                 self.charges(line, tag)
         more(self)
         for line in self.tape.names.values():
-            self.tape.passes(1).ends(line)
+            self.tape.passes(0.01).ends(line)
         self.tape.passes(5).save(store)
 
     def boots(self, line: int, name: str) -> None:
@@ -59,26 +59,26 @@ class Case:
             "chargePointVendor": "Voltwerk", "chargePointModel": "DC 50", "chargePointSerialNumber": f"S-{name}",
         }  # fmt: skip
         answer = {"status": "Accepted", "currentTime": TIME, "interval": 60}
-        self.tape.passes(0.1).exchange(line, "BootNotification", told, answer)
+        self.tape.passes(0.01).exchange(line, "BootNotification", told, answer)
         status = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
-        self.tape.passes(0.1).exchange(line, "StatusNotification", status, {})
+        self.tape.passes(0.01).exchange(line, "StatusNotification", status, {})
 
     def charges(self, line: int, tag: str) -> None:
         tape, accepted = self.tape, {"idTagInfo": {"status": "Accepted", "parentIdTag": tag.lower()}}
-        tape.passes(0.1).exchange(line, "Authorize", {"idTag": tag}, accepted)
+        tape.passes(0.01).exchange(line, "Authorize", {"idTag": tag}, accepted)
         told = {"timestamp": TIME, "idTag": tag}
         start = told | {"connectorId": 1, "meterStart": 10}
         transaction = next(NUMBERS)
-        tape.passes(0.1).exchange(line, "StartTransaction", start, accepted | {"transactionId": transaction})
+        tape.passes(0.01).exchange(line, "StartTransaction", start, accepted | {"transactionId": transaction})
         sampled = [{"timestamp": TIME, "sampledValue": [{"value": "17.3", "unit": "Wh"}]}]
         values = {"connectorId": 1, "transactionId": transaction, "meterValue": sampled}
-        tape.passes(0.1).exchange(line, "MeterValues", values, {})
+        tape.passes(0.01).exchange(line, "MeterValues", values, {})
         stop = told | {"transactionId": transaction, "meterStop": 500}
-        tape.passes(0.1).exchange(line, "StopTransaction", stop, accepted)
+        tape.passes(0.01).exchange(line, "StopTransaction", stop, accepted)
         status = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "info": f"card {tag} left"}
-        tape.passes(0.1).exchange(line, "StatusNotification", status, {})
+        tape.passes(0.01).exchange(line, "StatusNotification", status, {})
         setting = {"key": f"Last{tag}", "value": tag}
-        tape.passes(0.1).exchange(line, "ChangeConfiguration", setting, {"status": "Accepted"}, CSMS)
+        tape.passes(0.01).exchange(line, "ChangeConfiguration", setting, {"status": "Accepted"}, CSMS)
 
     def erase(self, what: Any, value: str, store: Any = None) -> Erased:
         return erase(store or self.store, subject_of(what, value), BY, "", no_bar)

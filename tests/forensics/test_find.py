@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.forensics.find import NotFound, find_session, rows
+from proxy.forensics.show import ALWAYS, show_charge_point
 from proxy.forensics.typed import EARLIEST, LATEST, glob, moment
 from proxy.names import connection_id
 from proxy.store.client import Role, Store, connect
@@ -153,3 +154,19 @@ def test_of_several_rows_of_a_connection_the_newest_counts_and_live_before_impor
 
 def test_a_session_is_a_value(store: Store) -> None:
     assert msgspec.to_builtins(find_session(store, ID))["charge_point"] == "DE1"
+
+
+# --- what a peer sent
+
+
+def test_bytes_that_are_no_text_are_shown_as_such(data: Path, store: Store) -> None:
+    again(
+        data,
+        connection_id="'00000000000000fe'",
+        charge_point="'ODD'",
+        state="'refused'",
+        target="unhex('2FFE')",
+    )
+    (refused,) = rows(store, "SELECT target FROM connections WHERE charge_point = 'ODD'")
+    assert refused["target"] == "/\ufffd"
+    assert any("/\ufffd" in line for line in show_charge_point(store, "ODD", ALWAYS))

@@ -33,7 +33,10 @@ PIECE: Final = 40
 
 
 def row(table: str, **values: Any) -> Row:
-    return tuple({**dict.fromkeys(TABLES[table], 0), "at": AT, "connection_id": "c", **values}.values())
+    nothing: dict[str, Any] = {
+        column: "" if "String" in kind else 0 for column, kind in TABLES[table].items()
+    }
+    return tuple({**nothing, "at": AT, "connection_id": "c", **values}.values())
 
 
 def frame(number: int, batch: int, **values: Any) -> Row:
@@ -207,7 +210,7 @@ def test_a_single_row_is_refused_five_times_before_it_is_bad(tmp_path: Path) -> 
 
 def test_when_nothing_is_taken_nothing_is_set_aside_until_the_table_is_mended(tmp_path: Path) -> None:
     store = Picky({("statuses", number) for number in range(30)})
-    rounds = iter(range(200))
+    rounds = iter(range(400))
 
     def mended() -> None:
         if next(rounds) == 150:

@@ -1,6 +1,7 @@
 """How the schema's statements are shaped for one node and for a cluster. Pure; knows SQL's words, no store.
 
-One node: only the engine's placeholder is filled in. On a cluster each kind of statement has a shape (`_KINDS`):
+One node: the engine's placeholder is filled in, and tokens are remembered in whatever the server makes of the table.
+On a cluster each kind of statement has a shape (`_KINDS`):
 
     all_<t> holds rows          -> shard_<t> (Replicated..., the rows of a shard) and all_<t> (Distributed over them)
     other tables                -> one replicated table, the same on every node of every shard
@@ -29,6 +30,8 @@ _ENGINE: Final = re.compile(r"\{engine:(\w+)(?:\((\w*)\))?\}")
 _COMMENTS: Final = re.compile(r"(?:--[^\n]*\n|\s)*")
 _SETTINGS: Final = re.compile(r"\bSETTINGS ")
 _WINDOW: Final = re.compile(r"\bnon_(replicated_deduplication_window = \d+)")
+_FOR_A_WEEK: Final = rf"\g<0>, \1, replicated_deduplication_window_seconds = {WEEK_SECONDS}"
+"""ClickHouse Cloud and databases that replicate make a replicated table of each: those forget within an hour."""
 _SHARDED_PATH: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 _COMMON_PATH: Final = "'/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}'"
 _WAITING: Final = "distributed_ddl_task_timeout = 180, distributed_ddl_output_mode = 'throw', alter_sync = 2"
@@ -77,7 +80,8 @@ def create_database(deployment: Deployment) -> str:
 def statements(written: Iterable[str], deployment: Deployment) -> list[str]:
     """What is sent for the statements of a migration; ValueError for one of a kind that has no shape."""
     if not deployment.cluster:
-        return [_with_policy(with_engine(statement, single_node), deployment) for statement in written]
+        alone = (_WINDOW.sub(_FOR_A_WEEK, with_engine(statement, single_node)) for statement in written)
+        return [_with_policy(statement, deployment) for statement in alone]
     return [
         sent(shaped, deployment) for statement in written for shaped in _on_a_cluster(statement, deployment)
     ]

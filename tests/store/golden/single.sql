@@ -41,7 +41,7 @@ PARTITION BY toDate(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, stream_offset, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows; bytes that are no text in hexadecimal.
@@ -113,7 +113,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, source)
 TTL if(source = '', toDateTime(last_at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows, newest version.
@@ -149,7 +149,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, journal, batch, gap_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows; bytes that are no text in hexadecimal.
@@ -187,7 +187,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, finding_id, source)
 TTL if(source = '', toDateTime(last_at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows, newest version.
@@ -239,7 +239,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -280,7 +280,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -324,7 +324,7 @@ PARTITION BY toDate(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -365,7 +365,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -402,7 +402,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -433,7 +433,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, connection_id, frame_no, item_no, source)
 TTL if(source = '', toDateTime(at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows.
@@ -495,7 +495,7 @@ PARTITION BY toYYYYMM(at)
 PRIMARY KEY (charge_point, at)
 ORDER BY (charge_point, at, key, source)
 TTL if(source = '', toDateTime(last_at) + INTERVAL 90 DAY, toDateTime('2106-01-01 00:00:00', 'UTC'))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows, newest version.
@@ -533,7 +533,7 @@ CREATE TABLE IF NOT EXISTS all_charge_points (
     `source`             LowCardinality(String) CODEC(ZSTD(1))
 ) ENGINE = AggregatingMergeTree
 ORDER BY (charge_point, source, journal)
-SETTINGS non_replicated_deduplication_window = 10000,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows; of what several journals say of one charge point, the newest.
@@ -588,7 +588,7 @@ CREATE TABLE IF NOT EXISTS all_configuration (
     `source`        LowCardinality(String) CODEC(ZSTD(1))
 ) ENGINE = AggregatingMergeTree
 ORDER BY (charge_point, `key`, source, journal)
-SETTINGS non_replicated_deduplication_window = 10000,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- What users read: live rows; of what several journals say of one key, the newest.
@@ -635,7 +635,7 @@ CREATE TABLE IF NOT EXISTS all_fleet_minutes (
 PARTITION BY toYYYYMM(minute)
 ORDER BY (minute, action, message_type, direction)
 TTL minute + INTERVAL 730 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- `latencies_us`: how many answers took so long, rounded to two digits (so at most 5 % off, and few keys).
@@ -707,7 +707,7 @@ CREATE TABLE IF NOT EXISTS all_charge_point_hours (
 PARTITION BY toYYYYMM(hour)
 ORDER BY (charge_point, hour)
 TTL hour + INTERVAL 730 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1,
+SETTINGS non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, ttl_only_drop_parts = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
 -- `answers`: replies that were joined to their call.
