@@ -27,6 +27,7 @@ PROCESSES: Final = frozenset(
         "relay",
         "simulator",
         "store",
+        "store_faults",
         "supervisor",
     }
 )
