@@ -128,9 +128,10 @@ async def test_who_says_nothing_is_hung_up_on(data: Path, monkeypatch: pytest.Mo
 async def test_more_than_a_few_are_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_port, "MOST_CONNECTIONS", 1)
     async with serving(data, "") as port:
-        _, held = await asyncio.open_connection("127.0.0.1", port)
+        first, held = await asyncio.open_connection("127.0.0.1", port)
         with contextlib.closing(held):
-            held.write(HEAD)
-            await held.drain()
-            while b"503" not in await answer_to(port, HEAD + b"\r\n"):
-                pass
+            held.write(HEAD + b"\r\n")
+            assert (await first.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+            answer = await answer_to(port, HEAD + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"1 connections are open already" in answer

@@ -107,7 +107,10 @@ def test_a_process_that_is_gone_holds_nothing(store: Store, name: str) -> None:
     """The second one's number is ours, but we are younger."""
     lock_of(store, name)
     with held(store, SINGLE, never):
-        pass
+        now = holder(store, SINGLE)
+    assert now is not None
+    assert now.name.startswith(f"{HERE} {os.getpid()} ")
+    assert now.name != name
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,9 @@ def test_a_batch_is_one_block(relay: Relay, store_at: StoreMaker, row: RowMaker)
     ]  # 200 rows, between two ends
 
 
-def test_no_rows_are_not_sent(store_at: StoreMaker) -> None:
-    store_at("127.0.0.1:1").insert("gaps", [], "u:1:gaps")
+def test_no_rows_are_not_sent(relay: Relay, store_at: StoreMaker) -> None:
+    store_at(relay.host).insert("gaps", [], "u:1:gaps")
+    assert not relay.sent
 
 
 def test_a_value_that_does_not_fit_is_never_sent(relay: Relay, store_at: StoreMaker, row: RowMaker) -> None:

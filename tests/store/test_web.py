@@ -70,9 +70,11 @@ def test_the_same_token_twice_is_once(web: WebStore, row: Any) -> None:
     assert web.query(ROLLUP, {"c": "web token"}, format="TSV") == b"700\n"
 
 
-def test_no_rows_and_no_statement_ask_nothing() -> None:
-    store_at(1).insert("frames", [], "nothing")
-    store_at(1, options="insert_quorum=2").leave()
+def test_no_rows_and_no_statement_ask_nothing(recorded: Recorded) -> None:
+    store_at(recorded.port).insert("frames", [], "nothing")
+    store_at(recorded.port, options="insert_quorum=2").leave()
+    assert recorded.connections == 0
+    assert recorded.heads == []
 
 
 def test_a_row_that_does_not_fit_is_the_rows_fault(web: WebStore, row: Any) -> None:
