@@ -27,7 +27,9 @@ PURE_LEAVES = frozenset({"proxy.names", "proxy.metrics", "proxy.tables"})
 EVERYTHING = frozenset(
     {"proxy.config", "proxy.checks", "proxy.plan", "proxy.app", "proxy.cli", "proxy.demo", "proxy.__main__"}
 )
-STORE_INTERFACE = frozenset({"proxy.store.client", "proxy.store.interface", "proxy.store.newest"})
+STORE_INTERFACE = frozenset(
+    {"proxy.store.client", "proxy.store.interface", "proxy.store.newest", "proxy.store.parameters"}
+)
 
 # part -> what of ours it may import directly, besides itself and the leaves (a prefix is a package or a module)
 MAY: dict[str, frozenset[str]] = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.store.schema.ddl import quoted
+from proxy.store.parameters import quoted
 
 BATCHES_A_SECOND: Final = 1 << 12
 """Batch numbers that a second takes (DESIGN 5)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,14 +12,14 @@ from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.embedded.line import START_SECONDS, Line
 from proxy.store.insertion import insert_head, insert_settings
 from proxy.store.interface import NO_PARAMS, Role, StoreError, refusal
-from proxy.store.parameters import fields
+from proxy.store.parameters import arguments
 from proxy.store.rowbinary import Encoder, compile_encoder, encoded
 from proxy.store.schema.migrations import migrate
+from proxy.store.words import one_line
 from proxy.tables import TABLES
 
 _PIECE_BYTES: Final = 1 << 18
 _OK: Final = 200
-_CODE: Final = re.compile(r"Code: \d+\. DB::Exception: ")
 
 
 class EmbeddedStore:
@@ -51,7 +50,7 @@ class EmbeddedStore:
         self, sql: str, params: Mapping[str, str] = NO_PARAMS, format: str = "JSONEachRow"
     ) -> Iterator[bytes]:
         """The answer piece by piece; errors of the statement come at once, not at the first piece."""
-        return self._pieces(self._ask({"default_format": format, **fields(sql, params)}, sql.encode()))
+        return self._pieces(self._ask({"default_format": format, **arguments(sql, params)}, sql.encode()))
 
     def migrate(self) -> None:
         """Apply this version's migrations that the store has not seen."""
@@ -76,7 +75,7 @@ class EmbeddedStore:
         if response.status != _OK:
             text = b"".join(self._pieces(response)).decode("utf-8", "replace").strip()
             code = int(response.headers.get("X-ClickHouse-Exception-Code") or 0)
-            raise refusal(_CODE.sub("", text) or f"the store answered {response.status}", code)
+            raise refusal(one_line(text) or f"the store answered {response.status}", code)
         return response
 
     def _pieces(self, response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from proxy.store.parameters import quoted
+
 DEFAULT_FORMAT: Final = "TabSeparated"
 CONTENT_TYPES: Final = {
     "JSON": "application/json; charset=UTF-8",
@@ -109,8 +111,3 @@ def split_settings(sql: str, settings: Mapping[str, str]) -> tuple[str, str]:
     own = [match[1]] if match else []
     pairs = [*own, *(f"{name} = {quoted(value)}" for name, value in settings.items())]
     return head, f"SETTINGS {', '.join(pairs)}" if pairs else ""
-
-
-def quoted(value: str) -> str:
-    """`value` as a string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

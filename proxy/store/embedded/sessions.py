@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from proxy.store.embedded.layout import DATABASE_DIRECTORY
 from proxy.store.interface import DATABASE
+from proxy.store.words import one_line
 
 READERS: Final = 4
 MEMORY_BYTES: Final = 1 << 30
@@ -24,10 +25,7 @@ READ_MEMORY_BYTES: Final = 512 << 20
 READ_ROWS: Final = 1_000_000
 READ_BYTES: Final = 128 << 20
 
-_CODE: Final = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
-_VERSION: Final = re.compile(r"\s*\(version [^)]*\)")
-_STACK: Final = re.compile(r",?\s*Stack trace\b.*", re.DOTALL)
-_LONGEST_MESSAGE: Final = 600
+_CODE: Final = re.compile(r"Code: (\d+)\. ")
 
 
 class EngineError(Exception):
@@ -40,13 +38,8 @@ class EngineError(Exception):
 
 def engine_error(error: BaseException) -> EngineError:
     """chDB's message without nesting, versions and stack traces, on one line."""
-    text = str(error)
-    codes = _CODE.findall(text)
-    text = _CODE.sub("", _VERSION.sub("", _STACK.sub("", text)))
-    text = " ".join(text.split())
-    if len(text) > _LONGEST_MESSAGE:
-        text = text[:_LONGEST_MESSAGE] + " ..."
-    return EngineError(text, int(codes[0]) if codes else 1)
+    code = _CODE.search(str(error))
+    return EngineError(one_line(str(error)), int(code[1]) if code else 1)
 
 
 def _import_session() -> Any:

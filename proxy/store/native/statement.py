@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from proxy.store.interface import StoreError
+from proxy.store.parameters import fields, quoted
 from proxy.store.tokens import SIGN, WORD, Token, tokenize, without_comments
 
 
@@ -66,15 +67,12 @@ class Statement(NamedTuple):
     """`sql` without comments and `;`, that of a SELECT without FORMAT too: it goes into another one. Elsewhere FORMAT
     stays, which a server of this protocol reads and does not heed: SETTINGS behind it (ddl.py) are the statement's, and
     would become a table's or a view's own without it. `format`: without what `header` says.
-
-    `raw`: parameters that are not text fields but literals of arrays, tuples and maps.
     """
 
     kind: Kind
     sql: str
     format: str
     header: str
-    raw: frozenset[str]
 
 
 def statement_of(sql: str, wanted: str) -> Statement:
@@ -89,13 +87,12 @@ def statement_of(sql: str, wanted: str) -> Statement:
     sql, wanted, tokens = _without_format(whole, tokens, wanted)
     words = [token.text.upper() for token in tokens if token.kind == WORD]
     first = words[0] if words else ""
-    raw = _raw_parameters(tokens)
     if first in _SELECTS:
-        return _select(sql, wanted, raw)
+        return _select(sql, wanted)
     if first == "INSERT" and "SELECT" not in words:
         raise StoreError("rows come by insert(), a statement may be INSERT ... SELECT")
     kind = Kind.NEW_DATABASE if words[:2] == ["CREATE", "DATABASE"] else Kind.PLAIN
-    return Statement(kind, whole, wanted, "", raw)
+    return Statement(kind, whole, wanted, "")
 
 
 def refused_format(format: str) -> StoreError:
@@ -122,18 +119,13 @@ def written_header(statement: Statement, columns: Sequence[tuple[str, str]]) -> 
 
     The server writes the names: in CSV a tuple is several columns, and has several.
     """
-    values = ", ".join(f"defaultValueOfTypeName({literal(kind)}) AS {_name(name)}" for name, kind in columns)
+    values = ", ".join(f"defaultValueOfTypeName({quoted(kind)}) AS {_name(name)}" for name, kind in columns)
     base = statement.format
     return f"SELECT formatRow('{base}{statement.header}', *), formatRow('{base}', *) FROM (SELECT {values})"
 
 
 def _name(text: str) -> str:
     return "`" + text.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
-def literal(text: str) -> str:
-    """`text` as a string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 class Parameter:
@@ -149,17 +141,10 @@ class Parameter:
         return self._dump
 
 
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
-
-
 def parameters(statement: Statement, params: Mapping[str, str]) -> dict[str, Parameter]:
-    """`params` as the protocol has them: fields of TabSeparated (text) or literals, quoted once more."""
-    found = {}
-    for name, value in params.items():
-        text = value.encode("utf-8", "backslashreplace").decode()
-        field = text if name in statement.raw else text.translate(_ESCAPES)
-        found[name] = Parameter(literal(field)[1:-1])
-    return found
+    """`params` as the protocol has them: fields and literals, quoted once more."""
+    texts = {name: value.encode("utf-8", "backslashreplace").decode() for name, value in params.items()}
+    return {name: Parameter(quoted(field)[1:-1]) for name, field in fields(statement.sql, texts).items()}
 
 
 def _one_statement(tokens: list[Token]) -> list[Token]:
@@ -186,31 +171,18 @@ def _without_format(sql: str, tokens: list[Token], wanted: str) -> tuple[str, st
     return sql, wanted, tokens
 
 
-def _select(sql: str, wanted: str, raw: frozenset[str]) -> Statement:
+def _select(sql: str, wanted: str) -> Statement:
     if wanted == NOTHING:
-        return Statement(Kind.NOTHING, sql, wanted, "", raw)
+        return Statement(Kind.NOTHING, sql, wanted, "")
     if wanted in PRETTY:
-        return Statement(Kind.PRETTY, sql, "JSONCompactStringsEachRow", "", raw)
+        return Statement(Kind.PRETTY, sql, "JSONCompactStringsEachRow", "")
     for header in _HEADERS:
         base = wanted.removesuffix(header)
         if base != wanted and base in _WITH_HEADER:
-            return Statement(Kind.ROWS, sql, base, header, raw)
+            return Statement(Kind.ROWS, sql, base, header)
     if wanted not in BY_ROW:
         raise refused_format(wanted)
-    return Statement(Kind.ROWS, sql, wanted, "", raw)
-
-
-_LITERAL_TYPES: Final = frozenset({"array", "tuple", "map", "nested"})
-
-
-def _raw_parameters(tokens: list[Token]) -> frozenset[str]:
-    """Names in `{name:Array(...)}` and the like."""
-    groups = zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False)
-    return frozenset(
-        name.text
-        for brace, name, colon, kind in groups
-        if _is_sign(brace, "{") and _is_sign(colon, ":") and kind.text.lower() in _LITERAL_TYPES
-    )
+    return Statement(Kind.ROWS, sql, wanted, "")
 
 
 def _is_sign(token: Token, text: str) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from proxy.store.deployment import Deployment
+from proxy.store.parameters import quoted
 
 EngineClause = Callable[[str, str], str]
 LEDGER: Final = (
@@ -47,11 +48,6 @@ def single_node(engine: str, arguments: str) -> str:
 def with_engine(statement: str, clause: EngineClause) -> str:
     """The statement with its engine placeholders filled in."""
     return _ENGINE.sub(lambda match: clause(match[1], match[2] or ""), statement)
-
-
-def quoted(text: str) -> str:
-    """`text` as a string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def on_cluster(deployment: Deployment) -> str:

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from proxy.store.deployment import Deployment
 from proxy.store.interface import Store, StoreError
-from proxy.store.schema.ddl import on_cluster, quoted, sent
+from proxy.store.parameters import quoted
+from proxy.store.schema.ddl import on_cluster, sent
 
 LOCK: Final = "migration_lock"
 POLL_SECONDS: Final = 0.5

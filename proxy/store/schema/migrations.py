@@ -20,11 +20,11 @@ import orjson
 
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.interface import Store, StoreError
+from proxy.store.parameters import quoted
 from proxy.store.schema import retention
 from proxy.store.schema.ddl import (
     LEDGER,
     create_database,
-    quoted,
     single_node,
     statements,
     stored,

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from proxy.store.deployment import Deployment
-from proxy.store.schema.ddl import on_cluster, quoted, sent, stored
+from proxy.store.parameters import quoted
+from proxy.store.schema.ddl import on_cluster, sent, stored
 from proxy.tables import EXPIRY, ROLLUPS, TABLES
 
 FOR_EVER: Final = 20_000

@@ -27,10 +27,11 @@ from proxy.store.address import Address
 from proxy.store.deployment import SINGLE, Deployment
 from proxy.store.insertion import insert_head, insert_settings, reading_settings, taken_whole
 from proxy.store.interface import NO_PARAMS, Role, StoreError
-from proxy.store.parameters import fields
+from proxy.store.parameters import arguments
 from proxy.store.rowbinary import Encoder, compile_encoder, encoded
 from proxy.store.schema.migrations import migrate
-from proxy.store.web.pool import PIECE_BYTES, WebPool, failure_at_the_end, one_line
+from proxy.store.web.pool import PIECE_BYTES, WebPool, failure_at_the_end
+from proxy.store.words import one_line
 from proxy.tables import TABLES
 
 _TAIL_BYTES: Final = 32 << 10
@@ -115,7 +116,7 @@ class WebStore:
         with self._asking() as client:
             settings |= self._of_a_question()
             # Not as the library's `parameters`: where it finds no {name:Type} it fills in a % of the SQL instead.
-            self._pool.named = urlencode(fields(sql, params))
+            self._pool.named = urlencode(arguments(sql, params))
             client.raw_stream(sql, settings=settings, transport_settings=headers)
             return self._pool.last_answer()
 

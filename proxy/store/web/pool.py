@@ -27,11 +27,11 @@ from urllib3.response import BaseHTTPResponse
 
 from proxy.store.address import Address
 from proxy.store.interface import StoreError, refusal
+from proxy.store.words import cut, one_line
 
 PIECE_BYTES: Final = 1 << 18
 _OK: Final = 200
 _LONGEST_PAGE: Final = 64 << 10
-_LONGEST_MESSAGE: Final = 600
 _FIRST_WORDS: Final = 80
 _BEGINNING: Final = 4096
 """Of a page; its first words are in there, and no page makes us search for long."""
@@ -39,8 +39,6 @@ _CODE_HEADER: Final = "X-ClickHouse-Exception-Code"
 _TAG_HEADER: Final = "X-ClickHouse-Exception-Tag"
 _NAMES_ITSELF: Final = "x-clickhouse-"
 _CODE: Final = re.compile(r"Code: (\d+)\. DB::Exception: ")
-_VERSION: Final = re.compile(r" ?\(version [^()]{,80}(?:\([^()]{,80}\))?\)")
-_STACK: Final = re.compile(r",? ?Stack trace\b.*")
 _TAGS: Final = re.compile(r"<(style|script)\b.*?(?:</\1\s*>|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _BEGINS: Final = re.compile(rb"Code: \d{1,9}\. DB::Exception: ")
 
@@ -160,12 +158,6 @@ def _last_lines(tail: bytes) -> bytes:
     return text[start:] if whole and _BEGINS.match(text, start) else b""
 
 
-def one_line(text: str) -> str:
-    """An error's text without codes, versions, stack traces and what cannot be printed."""
-    text = " ".join(text.split())
-    return _cut(_CODE.sub("", _VERSION.sub("", _STACK.sub("", text))).strip(), _LONGEST_MESSAGE)
-
-
 def _failure(text: str, code: int) -> StoreError | None:
     """The error that a text of ClickHouse tells of, None if it is none; without a header's code the text's counts."""
     match = _CODE.search(text)
@@ -176,12 +168,7 @@ def _failure(text: str, code: int) -> StoreError | None:
 
 def _words(page: str) -> str:
     """The first words of a page that is not ClickHouse's."""
-    return _cut(" ".join(_TAGS.sub(" ", page[:_BEGINNING]).split()), _FIRST_WORDS) or "(nothing)"
-
-
-def _cut(line: str, length: int) -> str:
-    printable = "".join(c if c.isprintable() else "?" for c in line[:length])
-    return printable if len(line) <= length else printable + " ..."
+    return cut(" ".join(_TAGS.sub(" ", page[:_BEGINNING]).split()), _FIRST_WORDS) or "(nothing)"
 
 
 def _innermost(error: BaseException) -> BaseException:
