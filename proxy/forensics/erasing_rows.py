@@ -14,13 +14,13 @@ import msgspec
 
 from proxy.forensics.erasing_chain import Row
 from proxy.forensics.erasing_subject import CHARGE_POINT, Subject
-from proxy.forensics.erasing_where import literal
 from proxy.forensics.find import rows
 from proxy.forensics.stream import PAGING, Paging, StoredGap, pages
 from proxy.forensics.tape import Frame
 from proxy.forensics.verify import as_stored
 from proxy.names import Direction
 from proxy.store.client import Store
+from proxy.store.parameters import quoted
 
 _DIRECTIONS: Final = {direction.label: direction for direction in Direction}
 
@@ -83,14 +83,14 @@ def streams(store: Store, subject: Subject, seen: Seen) -> list[Stream]:
 
 
 def _of_it(subject: Subject) -> str:
-    return f"charge_point = {literal(subject.value)}" if subject.what == CHARGE_POINT else "1"
+    return f"charge_point = {quoted(subject.value)}" if subject.what == CHARGE_POINT else "1"
 
 
 def _question(subject: Subject, day: str) -> str:
     of_name = subject.what == CHARGE_POINT
     return _STREAMS.format(
         counted=_OF_NAME if of_name else _of_tag(subject),
-        day=literal(day),
+        day=quoted(day),
         of_it=_of_it(subject),
         having="" if of_name else _MAYBE,
     )
@@ -101,9 +101,9 @@ def _of_tag(subject: Subject) -> str:
 
 
 def _may_hold(subject: Subject, column: str) -> str:
-    signs = ", ".join(map(literal, subject.signs))
+    signs = ", ".join(map(quoted, subject.signs))
     quick = f"multiSearchAnyCaseInsensitive({column}, [{signs}]) AND " if signs else ""
-    return f"({quick}match({column}, {literal(subject.trace)}))"
+    return f"({quick}match({column}, {quoted(subject.trace)}))"
 
 
 def _originals(store: Store) -> dict[tuple[str, str], str]:

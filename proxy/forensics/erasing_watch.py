@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from proxy.forensics.erasing_where import literal, stored
+from proxy.forensics.erasing_where import stored
 from proxy.forensics.find import rows
 from proxy.store.client import Store, StoreError
+from proxy.store.parameters import quoted
 
 MOST_SECONDS: Final = 86_400.0
 _SHARE: Final = 0.1
@@ -51,8 +52,8 @@ def _wait(store: Store, cluster: str, database: str, tables: list[str]) -> None:
 
 def _left(store: Store, cluster: str, database: str, tables: list[str]) -> int:
     """How many changes; StoreError for one that the store cannot do."""
-    of_it = f"clusterAllReplicas({literal(cluster)}, system.mutations)" if cluster else "system.mutations"
-    names = ", ".join(literal(stored(table, cluster)) for table in tables) or "''"
+    of_it = f"clusterAllReplicas({quoted(cluster)}, system.mutations)" if cluster else "system.mutations"
+    names = ", ".join(quoted(stored(table, cluster)) for table in tables) or "''"
     (found,) = rows(store, _LEFT.format(of_it=of_it, tables=names), database=database)
     if found["why"]:
         raise StoreError(f"the store cannot erase: {found['why'].splitlines()[0]}")

@@ -22,6 +22,7 @@ from typing import Final, Literal
 import msgspec
 
 from proxy.forensics.erasing_subject import CHARGE_POINT, Subject
+from proxy.store.parameters import quoted
 from proxy.tables import KEYS, TABLES
 
 HOURS: Final = "charge_point_hours"
@@ -81,7 +82,7 @@ class Change(msgspec.Struct, frozen=True):
         """What is told the store."""
         deed = f"UPDATE {self.blanks}" if self.blanks else "DELETE"
         where = f"{deed} WHERE {self.where} SETTINGS mutations_sync = {waits}"
-        handed_on = f" ON CLUSTER {literal(cluster)}" if cluster and self.table != IMPORTS else ""
+        handed_on = f" ON CLUSTER {quoted(cluster)}" if cluster and self.table != IMPORTS else ""
         return f"ALTER TABLE {stored(self.table, cluster)}{handed_on} {where}"
 
 
@@ -95,11 +96,6 @@ def named(table: str) -> str:
     return table if table == IMPORTS else f"all_{table}"
 
 
-def literal(text: str) -> str:
-    """As ClickHouse reads it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def changes(subject: Subject) -> list[Change]:
     """What is known without asking the store; of the rest `searches` asks."""
     return list(_of_charge_point(subject.value)) if subject.what == CHARGE_POINT else []
@@ -109,7 +105,7 @@ def changes(subject: Subject) -> list[Change]:
 
 
 def _of_charge_point(name: str) -> Iterator[Change]:
-    it = f"charge_point = {literal(name)}"
+    it = f"charge_point = {quoted(name)}"
     for table in (*(table for table in TABLES if table not in _STAY), HOURS):
         yield Change(table, it)
     said = " OR ".join(f"notEmpty({column})" for column in _BLANKED)
@@ -152,7 +148,7 @@ class Searched(msgspec.Struct, frozen=True):
             yield from self._of(several, f"`{column}` = {_nothing(self.table, column)}")
 
     def _of(self, names: Sequence[str], blanks: str) -> Iterator[Change]:
-        words = [literal(name) for name in sorted(set(names))]
+        words = [quoted(name) for name in sorted(set(names))]
         for begin, end in _pieces(words):
             yield Change(self.table, f"{named_so(self.table)} IN ({', '.join(words[begin:end])})", blanks)
 
@@ -207,8 +203,8 @@ def _holds(subject: Subject, table: str, column: str) -> str:
 
 def _found(subject: Subject, text: str) -> str:
     if subject.short:
-        return f"lowerUTF8({text}) = {literal(subject.value.lower())}"
-    return f"match(toValidUTF8({text}), {literal(subject.pattern)})"
+        return f"lowerUTF8({text}) = {quoted(subject.value.lower())}"
+    return f"match(toValidUTF8({text}), {quoted(subject.pattern)})"
 
 
 # frames
@@ -225,12 +221,12 @@ class Streams(msgspec.Struct, frozen=True):
 
 def whole_streams(charge_point: str, streams: Sequence[Streams]) -> Iterator[Change]:
     """Rows that came in since stay: no gap tells of them."""
-    names = [literal(f"{one.source} {one.connection_id} {one.direction}") for one in streams]
+    names = [quoted(f"{one.source} {one.connection_id} {one.direction}") for one in streams]
     it = "concat(source, ' ', connection_id, ' ', toString(direction))"
     for begin, end in _pieces(names):
         lasts = ", ".join(str(one.last) for one in streams[begin:end])
         last = f"transform({it}, [{', '.join(names[begin:end])}], [{lasts}], toUInt64(0))"
-        yield Change("frames", f"charge_point = {literal(charge_point)} AND frame_no <= {last}")
+        yield Change("frames", f"charge_point = {quoted(charge_point)} AND frame_no <= {last}")
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):
@@ -245,7 +241,7 @@ class Numbered(msgspec.Struct, frozen=True, gc=False):
 def single_rows(numbered: Sequence[Numbered]) -> Iterator[Change]:
     """These, in the partitions that hold them."""
     ordered = sorted(numbered, key=lambda one: one.at)
-    keys = [f"({literal(one.source)}, {literal(one.connection_id)}, {one.frame_no})" for one in ordered]
+    keys = [f"({quoted(one.source)}, {quoted(one.connection_id)}, {one.frame_no})" for one in ordered]
     for begin, end in _pieces(keys):
         first, last = ordered[begin].at, ordered[end - 1].at
         yield Change(

@@ -19,12 +19,12 @@ from proxy.forensics.erasing_where import (
     Numbered,
     Streams,
     changes,
-    literal,
     searches,
     single_rows,
     whole_streams,
 )
 from proxy.store.client import Store
+from proxy.store.parameters import quoted
 from proxy.tables import INSERT_ORDER, TABLES
 from tests.forensics.recorded import a_store
 
@@ -122,4 +122,4 @@ def test_a_statement_is_never_too_long() -> None:
 
 @given(st.text())
 def test_a_literal_ends_where_it_ends(text: str) -> None:
-    assert re.fullmatch(r"'(?:[^'\\]|\\.)*'", literal(text), re.DOTALL)
+    assert re.fullmatch(r"'(?:[^'\\]|\\.)*'", quoted(text), re.DOTALL)

@@ -11,7 +11,8 @@ import pytest
 
 from proxy.store.client import Role, Store, StoreError, connect
 from proxy.store.deployment import SINGLE, Deployment
-from proxy.store.schema.migrations import all_migrations, migrate, pending, plan, upgrade, with_engine
+from proxy.store.schema.ddl import with_engine
+from proxy.store.schema.migrations import all_migrations, migrate, pending, plan, upgrade
 from proxy.tables import KEYS, MERGED, MESSAGES, ONE_ROW_A_BATCH, ROLLUPS, TABLES
 
 HARMLESS_TWICE = (

@@ -11,7 +11,8 @@ import pytest
 
 from proxy.store.client import Role, Store, connect
 from proxy.store.rowbinary import compile_encoder
-from proxy.store.schema.migrations import all_migrations, single_node, with_engine
+from proxy.store.schema.ddl import single_node, with_engine
+from proxy.store.schema.migrations import all_migrations
 from proxy.tables import KEYS, MERGED, ONE_ROW_A_BATCH, TABLES
 
 AT = 4_000_000_000_123_456_000

@@ -25,17 +25,12 @@ from proxy.store.schema import retention
 from proxy.store.schema.ddl import (
     LEDGER,
     create_database,
-    single_node,
     statements,
     stored,
-    with_engine,
 )
 from proxy.store.schema.lock import Pause, held
 from proxy.store.schema.retention import KEEPING, Kept
 from proxy.store.schema.versions import check_version
-
-__all__ = ["Migration", "Upgrade", "all_migrations", "migrate", "pending", "plan", "single_node", "upgrade",
-           "with_engine"]  # fmt: skip
 
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _NOTHING_THERE: Final = frozenset({60, 81})
